@@ -1,0 +1,287 @@
+// swift-tools-version: 6.3
+import Foundation
+import PackageDescription
+
+// The manifest is the architecture. Read it from top to bottom: a module may use only modules that stand above it
+// in this list, and the manifest refuses to load when one does not. `Tests/TidyTests` holds every `import` to it.
+//
+// ANALYTICS_MODULES=ParquetFormat,Events limits the package to those modules, what they use and their tests:
+// `ANALYTICS_MODULES=ParquetFormat swift test` builds and tests one module in seconds.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A C library: found as it is installed (a module map), or behind a small shim of ours in `Sources/System`.
+enum CLibrary {
+    case installed(String, pkgConfig: String?, apt: String)
+    case shim(String, links: [String])
+
+    var name: String {
+        switch self {
+        case .installed(let name, _, _), .shim(let name, _): name
+        }
+    }
+}
+
+struct Module {
+    let name: String
+    let uses: [String]
+}
+
+struct Layer {
+    let folder: String
+    let modules: [Module]
+}
+
+func module(_ name: String, uses: [String] = []) -> Module { Module(name: name, uses: uses) }
+
+let cLibraries: [CLibrary] = [
+    .installed("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+    .installed("CSnappy", pkgConfig: nil, apt: "libsnappy-dev"),
+    .installed("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    .installed("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    .installed("CDuckDB", pkgConfig: "duckdb", apt: "libduckdb"),
+    .shim("CSimdJSON", links: ["simdjson"]),
+    .shim("CCurl", links: ["curl"]),
+    .shim("CMicroHTTPD", links: ["microhttpd"]),
+]
+
+let layers = [
+    Layer(
+        folder: "Base",
+        modules: [
+            module("Bytes"),
+            module("Clocks", uses: ["Bytes"]),
+            module("Checksums", uses: ["Bytes", "COpenSSL"]),
+            module("Compression", uses: ["Bytes", "CZstd", "CSnappy", "CZlib"]),
+        ]),
+    Layer(
+        folder: "Formats",
+        modules: [
+            module("JSONFormat", uses: ["Bytes", "CSimdJSON"]),
+            module("AvroFormat", uses: ["Bytes", "Checksums", "Compression", "JSONFormat"]),
+            module("ParquetFormat", uses: ["Bytes", "Checksums", "Compression"]),
+            module("GraphQLFormat", uses: ["Bytes", "JSONFormat"]),
+        ]),
+    Layer(
+        folder: "Runtime",
+        modules: [
+            module("Telemetry", uses: ["Bytes", "Clocks", "JSONFormat"]),
+            module("Configuration", uses: ["Bytes", "JSONFormat"]),
+            module("Lifecycle", uses: ["Clocks", "Telemetry"]),
+        ]),
+    Layer(
+        folder: "Ports",
+        modules: [
+            module("Files", uses: ["Bytes", "Clocks"]),
+            module("HTTP", uses: ["Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "CCurl"]),
+            module(
+                "HTTPServer",
+                uses: ["Bytes", "Clocks", "Compression", "HTTP", "JSONFormat", "Telemetry", "CMicroHTTPD"]),
+            module(
+                "ObjectStore",
+                uses: ["Bytes", "Checksums", "Clocks", "Configuration", "Files", "HTTP", "JSONFormat", "Telemetry"]),
+            module("DuckDB", uses: ["Bytes", "Clocks", "JSONFormat", "CDuckDB"]),
+        ]),
+    Layer(
+        folder: "Iceberg",
+        modules: [
+            module("IcebergSpec", uses: ["Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "AvroFormat"]),
+            module(
+                "IcebergTable",
+                uses: [
+                    "Bytes", "Checksums", "Clocks", "JSONFormat", "AvroFormat", "ParquetFormat", "ObjectStore",
+                    "IcebergSpec",
+                ]),
+            module(
+                "IcebergCatalog",
+                uses: [
+                    "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "HTTP", "ObjectStore", "IcebergSpec",
+                    "IcebergTable", "Telemetry",
+                ]),
+        ]),
+    Layer(
+        folder: "Pipeline",
+        modules: [
+            module("Events", uses: ["Bytes", "Clocks", "JSONFormat", "CSimdJSON"]),
+            module("WriteAheadLog", uses: ["Bytes", "Checksums", "Clocks", "Files"]),
+            module(
+                "Batching",
+                uses: ["Bytes", "Checksums", "Clocks", "Events", "IcebergSpec", "ParquetFormat", "WriteAheadLog"]),
+            module(
+                "Committing",
+                uses: [
+                    "Bytes", "Checksums", "Clocks", "Events", "Batching", "WriteAheadLog", "ParquetFormat",
+                    "ObjectStore",
+                    "IcebergSpec", "IcebergTable", "IcebergCatalog", "Telemetry",
+                ]),
+        ]),
+    Layer(
+        folder: "Hosting",
+        modules: [
+            module(
+                "ServiceHost",
+                uses: [
+                    "Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "Configuration", "Lifecycle", "Files",
+                    "HTTP", "HTTPServer", "ObjectStore", "IcebergCatalog",
+                ])
+        ]),
+    Layer(
+        folder: "Services",
+        modules: [
+            module(
+                "Collector",
+                uses: [
+                    "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry", "Configuration",
+                    "Lifecycle",
+                    "Files", "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable",
+                    "IcebergCatalog", "Events", "WriteAheadLog", "Batching", "Committing", "ServiceHost",
+                ]),
+            module(
+                "Catalog",
+                uses: [
+                    "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry", "Configuration",
+                    "Lifecycle",
+                    "HTTP", "HTTPServer", "ObjectStore", "IcebergSpec", "IcebergTable", "IcebergCatalog", "ServiceHost",
+                ]),
+            module(
+                "Compaction",
+                uses: [
+                    "Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "Configuration", "Lifecycle", "HTTP",
+                    "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable", "IcebergCatalog",
+                    "ServiceHost",
+                ]),
+            module(
+                "QueryAPI",
+                uses: [
+                    "Bytes", "Checksums", "Clocks", "JSONFormat", "GraphQLFormat", "Telemetry", "Configuration",
+                    "Lifecycle", "Files", "HTTP", "HTTPServer", "ObjectStore", "DuckDB", "IcebergSpec", "IcebergTable",
+                    "IcebergCatalog", "ServiceHost",
+                ]),
+            module(
+                "HealthMonitor",
+                uses: [
+                    "Bytes", "Clocks", "JSONFormat", "Telemetry", "Configuration", "Lifecycle", "HTTP", "HTTPServer",
+                    "ObjectStore", "ServiceHost",
+                ]),
+            module(
+                "Inspect",
+                uses: [
+                    "Bytes", "Clocks", "JSONFormat", "Configuration", "Files", "AvroFormat", "ParquetFormat",
+                    "ObjectStore",
+                    "IcebergSpec", "IcebergTable", "WriteAheadLog",
+                ]),
+        ]),
+]
+
+/// Each program is one `main.swift` that reads its configuration, wires one service and runs it.
+let programs: KeyValuePairs = [
+    "analytics-collector": "Collector",
+    "analytics-catalog": "Catalog",
+    "analytics-compaction": "Compaction",
+    "analytics-api": "QueryAPI",
+    "analytics-health": "HealthMonitor",
+    "analytics-inspect": "Inspect",
+]
+
+/// Base to Iceberg: what others can build on.
+let coreLayers = ["Base", "Formats", "Runtime", "Ports", "Iceberg"]
+
+// MARK: - Checking the layers
+
+let usesByModule = Dictionary(uniqueKeysWithValues: layers.flatMap(\.modules).map { ($0.name, $0.uses) })
+var known = Set(cLibraries.map(\.name))
+for layer in layers {
+    for module in layer.modules {
+        for used in module.uses where !known.contains(used) {
+            fatalError("layering: \(layer.folder)/\(module.name) may not use \(used), which does not stand above it")
+        }
+        known.insert(module.name)
+    }
+}
+
+func closure(of names: some Sequence<String>) -> Set<String> {
+    var seen: Set<String> = []
+    var pending = Array(names)
+    while let name = pending.popLast() {
+        guard seen.insert(name).inserted else { continue }
+        pending += usesByModule[name] ?? []
+    }
+    return seen
+}
+
+// MARK: - Targets
+
+let environment = ProcessInfo.processInfo.environment
+let root = URL(filePath: #filePath).deletingLastPathComponent()
+func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: root.appending(path: path).path) }
+
+let selection = environment["ANALYTICS_MODULES"].map { closure(of: $0.split(separator: ",").map(String.init)) }
+func isSelected(_ name: String) -> Bool { selection?.contains(name) ?? true }
+
+var targets: [Target] = []
+for library in cLibraries where isSelected(library.name) {
+    switch library {
+    case .installed(let name, let pkgConfig, let apt):
+        targets.append(
+            .systemLibrary(name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])]))
+    case .shim(let name, let links):
+        targets.append(
+            .target(
+                name: name, path: "Sources/System/\(name)",
+                cSettings: [.unsafeFlags(["-Wall", "-Werror"])],
+                cxxSettings: [.unsafeFlags(["-Wall", "-O2"])],
+                linkerSettings: links.map { .linkedLibrary($0) }))
+    }
+}
+for layer in layers {
+    for module in layer.modules where isSelected(module.name) {
+        targets.append(
+            .target(
+                name: module.name, dependencies: module.uses.map { .byName(name: $0) },
+                path: "Sources/\(layer.folder)/\(module.name)", swiftSettings: strict))
+    }
+}
+
+let supportTargets = ["TestSupport"].filter { exists("Tests/Support/\($0)") }
+let supportUses = ["Bytes", "Clocks", "JSONFormat"]
+for support in supportTargets where supportUses.allSatisfy(isSelected) {
+    targets.append(
+        .target(
+            name: support, dependencies: supportUses.map { .byName(name: $0) }, path: "Tests/Support/\(support)",
+            swiftSettings: strict))
+}
+for layer in layers {
+    for module in layer.modules where isSelected(module.name) && exists("Tests/\(module.name)Tests") {
+        let uses = closure(of: [module.name]).sorted()
+        let support = supportUses.allSatisfy(isSelected) ? supportTargets : []
+        targets.append(
+            .testTarget(
+                name: "\(module.name)Tests", dependencies: (uses + support).map { .byName(name: $0) },
+                path: "Tests/\(module.name)Tests", swiftSettings: strict))
+    }
+}
+if selection == nil && exists("Tests/TidyTests") {
+    targets.append(.testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: strict))
+}
+
+var products: [Product] = []
+for (program, service) in programs where isSelected(service) && exists("Sources/Programs/\(program)/main.swift") {
+    targets.append(
+        .executableTarget(
+            name: program, dependencies: closure(of: [service]).sorted().map { .byName(name: $0) },
+            path: "Sources/Programs/\(program)", swiftSettings: strict))
+    products.append(.executable(name: program, targets: [program]))
+}
+if selection == nil {
+    let core = layers.filter { coreLayers.contains($0.folder) }.flatMap(\.modules).map(\.name)
+    products.append(.library(name: "AnalyticsCore", targets: core))
+}
+
+let package = Package(name: "analytics", products: products, targets: targets, cxxLanguageStandard: .cxx17)

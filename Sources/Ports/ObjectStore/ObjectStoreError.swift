@@ -1,0 +1,35 @@
+/// An operation on the object store did not succeed.
+public struct ObjectStoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Code: Hashable, Sendable {
+        case notFound
+        /// A key, bucket or URI that is not allowed.
+        case invalidName
+        /// The store refuses the credentials or the signature.
+        case accessDenied
+        /// The local disk is full, or the store refuses for want of space.
+        case noSpace
+        /// The store is away, overloaded or slow: worth another try later.
+        case unavailable
+        /// Anything else the store or the system answered.
+        case failed
+    }
+
+    /// Whether a write that failed may yet have taken place.
+    public enum Effect: Hashable, Sendable {
+        case none
+        case unknown
+    }
+
+    public let code: Code
+    public let message: String
+    public let effect: Effect
+
+    public init(_ code: Code, _ message: String, effect: Effect = .none) {
+        self.code = code
+        self.message = message
+        self.effect = effect
+    }
+
+    public var isRetryable: Bool { code == .unavailable }
+    public var description: String { message }
+}
