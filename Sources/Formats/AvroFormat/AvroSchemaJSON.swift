@@ -1,0 +1,87 @@
+import JSONFormat
+
+extension AvroSchema {
+    /// The schema as JSON. A named type is written where it is first used and referred to by name after that.
+    public var json: JSONValue {
+        var defined: Set<String> = []
+        return json(&defined)
+    }
+
+    private func json(_ defined: inout Set<String>) -> JSONValue {
+        switch self {
+        case .null: return "null"
+        case .boolean: return "boolean"
+        case .float: return "float"
+        case .double: return "double"
+        case .int(let logical): return Self.primitive("int", logical)
+        case .long(let logical): return Self.primitive("long", logical)
+        case .bytes(let logical): return Self.primitive("bytes", logical)
+        case .string(let logical): return Self.primitive("string", logical)
+        case .fixed(let name, let size, let logical):
+            guard defined.insert(name).inserted else { return .string(name) }
+            var object: JSONObject = .init([
+                .init(key: "type", value: "fixed"), .init(key: "name", value: .string(name)),
+                .init(key: "size", value: JSONValue(size)),
+            ])
+            logical?.write(to: &object)
+            return .object(object)
+        case .enumeration(let name, let symbols):
+            guard defined.insert(name).inserted else { return .string(name) }
+            return ["type": "enum", "name": .string(name), "symbols": .array(symbols.map { .string($0) })]
+        case .array(let array):
+            var object = JSONObject([.init(key: "type", value: "array")])
+            object["items"] = array.element.json(&defined)
+            if let id = array.elementID { object["element-id"] = JSONValue(id) }
+            if array.isMap { object["logicalType"] = "map" }
+            return .object(object)
+        case .map(let values, let keyID, let valueID):
+            var object = JSONObject([.init(key: "type", value: "map")])
+            object["values"] = values.json(&defined)
+            if let keyID { object["key-id"] = JSONValue(keyID) }
+            if let valueID { object["value-id"] = JSONValue(valueID) }
+            return .object(object)
+        case .union(let branches):
+            var list: [JSONValue] = []
+            for branch in branches { list.append(branch.json(&defined)) }
+            return .array(list)
+        case .record(let record):
+            guard defined.insert(record.name).inserted else { return .string(record.name) }
+            var fields: [JSONValue] = []
+            for field in record.fields { fields.append(field.json(&defined)) }
+            return ["type": "record", "name": .string(record.name), "fields": .array(fields)]
+        }
+    }
+
+    private static func primitive(_ name: String, _ logical: AvroLogicalType?) -> JSONValue {
+        guard let logical else { return .string(name) }
+        var object = JSONObject([.init(key: "type", value: .string(name))])
+        logical.write(to: &object)
+        return .object(object)
+    }
+
+    fileprivate func fieldJSON(_ defined: inout Set<String>) -> JSONValue { json(&defined) }
+}
+
+extension AvroField {
+    fileprivate func json(_ defined: inout Set<String>) -> JSONValue {
+        var object = JSONObject([.init(key: "name", value: .string(name))])
+        object["type"] = type.fieldJSON(&defined)
+        if let doc { object["doc"] = .string(doc) }
+        if case .union(let branches) = type, branches.first == .null { object["default"] = .null }
+        if let fieldID { object["field-id"] = JSONValue(fieldID) }
+        return .object(object)
+    }
+}
+
+extension AvroLogicalType {
+    fileprivate func write(to object: inout JSONObject) {
+        object["logicalType"] = .string(name)
+        switch self {
+        case .timestampMicros(let toUTC), .timestampNanos(let toUTC): object["adjust-to-utc"] = .bool(toUTC)
+        case .decimal(let precision, let scale):
+            object["precision"] = JSONValue(precision)
+            object["scale"] = JSONValue(scale)
+        case .date, .timeMicros, .timestampMillis, .uuid: break
+        }
+    }
+}
