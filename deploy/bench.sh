@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Runs a benchmark against a named peer in the same run and prints the ratio: bench.sh ingest [options]
+# shellcheck source=deploy/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+name=${1:-}
+[ -f "$root/deploy/bench/$name.py" ] || fail "the benchmark is '$name': give $(cd "$root/deploy/bench" && ls ./*.py | sed 's,^./,,; s/\.py$//' | tr '\n' ' ')"
+cd "$root"
+deploy/install.sh
+tools=$root/var/tools/test
+if ! cmp -s Tests/EndToEnd/requirements.txt "$tools/installed.txt"; then
+    python3 -m venv "$tools"
+    "$tools/bin/pip" install -q --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
+    cp Tests/EndToEnd/requirements.txt "$tools/installed.txt"
+fi
+deploy/build.sh
+deploy/demo/prepare.sh
+export PATH=$tools/bin:$PATH
+exec "$tools/bin/python" "deploy/bench/$name.py" "${@:2}"
