@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 name=${1:-}
-[ -f "$root/deploy/bench/$name.py" ] || fail "the benchmark is '$name': give $(cd "$root/deploy/bench" && ls ./*.py | sed 's,^./,,; s/\.py$//' | tr '\n' ' ')"
+[ -f "$root/deploy/bench/$name.py" ] || fail "the benchmark is '$name': give $(find "$root/deploy/bench" -name '*.py' -printf '%f\n' | sed 's/\.py$//' | sort | paste -sd ' ')"
 cd "$root"
 deploy/install.sh
 tools=$root/var/tools/test
