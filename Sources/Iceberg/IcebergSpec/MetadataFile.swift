@@ -1,0 +1,51 @@
+import Compression
+import JSONFormat
+
+/// Metadata files as they lie in object storage: JSON, in gzip where the name says so.
+public enum MetadataFile {
+    /// Whether a file of this name is compressed: `.gz.metadata.json`, or `.metadata.json.gz` of old writers.
+    public static func isCompressed(name: String) -> Bool {
+        name.hasSuffix(".gz.metadata.json") || name.hasSuffix(".metadata.json.gz")
+    }
+
+    /// Reads a metadata file. Whether it is compressed is seen from its first bytes: names have been wrong.
+    ///
+    /// - Throws: `.limitExceeded` beyond `Limits.metadataBytesMax`; otherwise as `TableMetadata.init(json:)`.
+    public static func decode(_ bytes: [UInt8]) throws(IcebergError) -> TableMetadata {
+        try TableMetadata(json: decodeJSON(bytes))
+    }
+
+    /// The JSON of a table or view metadata file.
+    public static func decodeJSON(_ bytes: [UInt8]) throws(IcebergError) -> JSONValue {
+        let text = try decompress(bytes)
+        guard text.count <= Limits.metadataBytesMax else {
+            throw IcebergError(.limitExceeded, "metadata of \(text.count) bytes is above \(Limits.metadataBytesMax)")
+        }
+        do {
+            return try JSONValue.parse(text)
+        } catch {
+            throw IcebergError(error)
+        }
+    }
+
+    /// - Parameter compressed: with gzip; the file's name must then end in `.gz.metadata.json`.
+    public static func encode(_ metadata: TableMetadata, compressed: Bool = false) throws(IcebergError) -> [UInt8] {
+        let text = metadata.json.serialized()
+        guard compressed else { return text }
+        do {
+            return try Deflate.compress(text, container: .gzip)
+        } catch {
+            throw IcebergError(.invalid, "the metadata could not be compressed: \(error.message)")
+        }
+    }
+
+    private static func decompress(_ bytes: [UInt8]) throws(IcebergError) -> [UInt8] {
+        guard bytes.starts(with: [0x1F, 0x8B]) else { return bytes }
+        do {
+            return try Deflate.decompress(bytes, container: .gzip, limit: Limits.metadataBytesMax)
+        } catch {
+            throw IcebergError(
+                error.code == .tooLarge ? .limitExceeded : .malformed, "compressed metadata: \(error.message)")
+        }
+    }
+}

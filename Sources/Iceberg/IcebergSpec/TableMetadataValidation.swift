@@ -1,0 +1,77 @@
+extension TableMetadata {
+    /// Checks that the parts agree with each other: every id that is referred to exists, none is given twice, nothing
+    /// is newer than the table says it is.
+    func validate() throws(IcebergError) {
+        try require(!location.isEmpty, "$.location", "must not be empty")
+        try Self.requireUnique(schemas.map(\.schemaID), "$.schemas", "schema id")
+        try Self.requireUnique(partitionSpecs.map(\.specID), "$.partition-specs", "partition spec id")
+        try Self.requireUnique(sortOrders.map(\.orderID), "$.sort-orders", "sort order id")
+        try require(
+            schema(id: currentSchemaID) != nil, "$.current-schema-id",
+            "there is no schema with id \(currentSchemaID), only \(schemas.map(\.schemaID))")
+        try require(
+            partitionSpec(id: defaultSpecID) != nil, "$.default-spec-id",
+            "there is no partition spec with id \(defaultSpecID), only \(partitionSpecs.map(\.specID))")
+        try require(
+            sortOrder(id: defaultSortOrderID) != nil, "$.default-sort-order-id",
+            "there is no sort order with id \(defaultSortOrderID), only \(sortOrders.map(\.orderID))")
+        try validateSnapshots()
+        try validateLogs()
+    }
+
+    private func validateSnapshots() throws(IcebergError) {
+        try Self.requireUnique(snapshots.map(\.snapshotID), "$.snapshots", "snapshot id")
+        let ids = Set(snapshots.map(\.snapshotID))
+        if let currentSnapshotID {
+            try require(
+                ids.contains(currentSnapshotID), "$.current-snapshot-id", "there is no snapshot \(currentSnapshotID)")
+        }
+        for (name, reference) in references {
+            try require(
+                ids.contains(reference.snapshotID), "$.refs.\(name)", "there is no snapshot \(reference.snapshotID)")
+        }
+        let main = references[SnapshotReference.main]
+        try require(
+            main?.snapshotID == currentSnapshotID, "$.refs.main",
+            "the current snapshot \(currentSnapshotID.map(String.init) ?? "none") is not that of main")
+        try require(main?.kind != .tag, "$.refs.main", "main is a branch, not a tag")
+        for snapshot in snapshots where formatVersion > 1 {
+            try require(
+                snapshot.sequenceNumber <= lastSequenceNumber, "$.last-sequence-number",
+                "snapshot \(snapshot.snapshotID) has the sequence number \(snapshot.sequenceNumber), which is above "
+                    + "the last one, \(lastSequenceNumber)")
+        }
+    }
+
+    private func validateLogs() throws(IcebergError) {
+        try Self.requireSorted(
+            snapshotLog.map(\.timestampMilliseconds) + [lastUpdatedMilliseconds], "$.snapshot-log")
+        try Self.requireSorted(
+            metadataLog.map(\.timestampMilliseconds) + [lastUpdatedMilliseconds], "$.metadata-log")
+    }
+
+    private func require(
+        _ holds: Bool, _ path: String, _ message: @autoclosure () -> String
+    ) throws(IcebergError) {
+        if !holds { throw IcebergError(.invalid, message(), path: path) }
+    }
+
+    private static func requireUnique<ID: Hashable>(
+        _ ids: [ID], _ path: String, _ what: String
+    ) throws(IcebergError) {
+        var seen: Set<ID> = []
+        for id in ids where !seen.insert(id).inserted {
+            throw IcebergError(.invalid, "the \(what) \(id) is given twice", path: path)
+        }
+    }
+
+    /// Times may go back by as much as clocks differ. The last one is when the table was last updated.
+    private static func requireSorted(_ times: [Int64], _ path: String) throws(IcebergError) {
+        for (earlier, later) in zip(times, times.dropFirst()) {
+            let (difference, overflow) = earlier.subtractingReportingOverflow(later)
+            guard !overflow, difference <= Limits.clockSkewMilliseconds else {
+                throw IcebergError(.invalid, "times go back from \(earlier) to \(later)", path: path)
+            }
+        }
+    }
+}
