@@ -1,0 +1,29 @@
+/// The events of one request, read and judged, not yet logged.
+package struct EventBatch: Sendable {
+    /// One accepted event: its place in the request and in `encoded`.
+    package struct Accepted: Hashable, Sendable {
+        package let index: Int
+        package let key: EventKey
+        package let range: Range<Int>
+    }
+
+    package let encoded: [UInt8]
+    package let accepted: [Accepted]
+    package let rejections: [EventRejection]
+
+    /// The record for the log with the accepted events, but for those whose place in `accepted` is in `excluded`
+    /// (ascending).
+    package func record(context: EventContext, excluding excluded: [Int] = []) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(encoded.count + 256)
+        EventRecord.appendHeader(context: context, count: accepted.count - excluded.count, to: &bytes)
+        var start = 0
+        for position in excluded {
+            let range = accepted[position].range
+            bytes.append(contentsOf: encoded[start..<range.lowerBound])
+            start = range.upperBound
+        }
+        bytes.append(contentsOf: encoded[start...])
+        return bytes
+    }
+}
