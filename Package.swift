@@ -66,9 +66,7 @@ let layers = [
         modules: [
             module("JSONFormat", uses: ["Bytes", "CSimdJSON"]),
             module("AvroFormat", uses: ["Bytes", "Checksums", "Compression", "JSONFormat"]),
-            module(
-                "ParquetFormat",
-                uses: ["Bytes", "Checksums", "Compression", "CZstd", "CSnappy", "CZlib"]),
+            module("ParquetFormat", uses: ["Bytes", "Checksums", "Compression"]),
             module("GraphQLFormat", uses: ["Bytes", "JSONFormat"]),
         ]),
     Layer(

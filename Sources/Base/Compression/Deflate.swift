@@ -46,8 +46,10 @@ public enum Deflate {
     }
 
     /// Decompresses to at most `limit` bytes; the input must end where the stream ends.
+    ///
+    /// - Parameter trailingBytesMax: bytes after the end of the stream that are ignored: some writers leave a few.
     public static func decompress(
-        _ bytes: [UInt8], container: Container = .gzip, limit: Int
+        _ bytes: [UInt8], container: Container = .gzip, limit: Int, trailingBytesMax: Int = 0
     ) throws(CompressionError) -> [UInt8] {
         var stream = z_stream()
         guard czlib_inflate_init(&stream, container.windowBits) == Z_OK else {
@@ -78,7 +80,7 @@ public enum Deflate {
             output.append(contentsOf: chunk[..<produced])
             switch status {
             case Z_STREAM_END:
-                if consumed == bytes.count { return output }
+                if bytes.count - consumed <= trailingBytesMax { return output }
                 guard container == .gzip, inflateReset(&stream) == Z_OK else {
                     throw CompressionError(.corrupt, codec: "deflate", "bytes after the end of the stream")
                 }

@@ -31,7 +31,9 @@ public enum AvroCodec: String, Hashable, Sendable {
         do {
             switch self {
             case .null: return Array(block)
-            case .deflate: return try Deflate.decompress(Array(block), container: .raw, limit: limit)
+            case .deflate:
+                // PyIceberg cuts one byte too few off the zlib trailer: three bytes are left after the stream.
+                return try Deflate.decompress(Array(block), container: .raw, limit: limit, trailingBytesMax: 4)
             case .zstandard: return try Zstandard.decompress(Array(block), limit: limit)
             case .snappy: break
             }

@@ -21,20 +21,7 @@ public struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertible
         rawValue = text
     }
 
-    /// By bytes, as every store compares: Swift's own comparison holds texts equal whose Unicode forms differ.
-    public static func == (left: ObjectKey, right: ObjectKey) -> Bool {
-        left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
-    }
-
-    public static func < (left: ObjectKey, right: ObjectKey) -> Bool {
-        left.rawValue.utf8.lexicographicallyPrecedes(right.rawValue.utf8)
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        var text = rawValue
-        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-    }
-
+    public static func < (left: ObjectKey, right: ObjectKey) -> Bool { left.rawValue < right.rawValue }
     public var description: String { rawValue }
 }
 
