@@ -66,7 +66,9 @@ let layers = [
         modules: [
             module("JSONFormat", uses: ["Bytes", "CSimdJSON"]),
             module("AvroFormat", uses: ["Bytes", "Checksums", "Compression", "JSONFormat"]),
-            module("ParquetFormat", uses: ["Bytes", "Checksums", "Compression"]),
+            module(
+                "ParquetFormat",
+                uses: ["Bytes", "Checksums", "Compression", "CZstd", "CSnappy", "CZlib"]),
             module("GraphQLFormat", uses: ["Bytes", "JSONFormat"]),
         ]),
     Layer(

@@ -20,10 +20,13 @@ public struct ScalarCoercion: Sendable {
     static let builtIn: [String: ScalarCoercion] = [
         "Int": ScalarCoercion(input: int, output: int),
         "Float": ScalarCoercion(input: float, output: float),
-        "String": ScalarCoercion(input: { $0.string == nil ? nil : $0 }, output: { $0.string == nil ? nil : $0 }),
-        "Boolean": ScalarCoercion(input: { $0.bool == nil ? nil : $0 }, output: { $0.bool == nil ? nil : $0 }),
+        "String": ScalarCoercion(input: string, output: string),
+        "Boolean": ScalarCoercion(input: boolean, output: boolean),
         "ID": ScalarCoercion(input: id, output: id),
     ]
+
+    @Sendable private static func string(_ value: JSONValue) -> JSONValue? { value.string.map { .string($0) } }
+    @Sendable private static func boolean(_ value: JSONValue) -> JSONValue? { value.bool.map { .bool($0) } }
 
     @Sendable private static func int(_ value: JSONValue) -> JSONValue? {
         switch value {
@@ -34,7 +37,7 @@ public struct ScalarCoercion: Sendable {
     }
 
     @Sendable private static func float(_ value: JSONValue) -> JSONValue? {
-        value.double.flatMap { $0.isFinite ? .double($0) : nil }
+        value.double.flatMap { $0.isFinite ? JSONValue.double($0) : JSONValue?.none }
     }
 
     @Sendable private static func id(_ value: JSONValue) -> JSONValue? {

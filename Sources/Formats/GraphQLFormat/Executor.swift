@@ -356,7 +356,7 @@ private struct Execution<Context: Sendable>: Sendable {
 
     private func leaf(_ value: JSONValue, _ type: TypeDefinition) -> JSONValue? {
         if type.kind == .enumeration {
-            return type.enumValues.contains { $0.name == value.string } ? value : nil
+            return type.enumValues.contains { $0.name == value.string } ? value : JSONValue?.none
         }
         return schema.scalars[type.name]?.output(value)
     }

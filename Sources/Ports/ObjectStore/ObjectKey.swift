@@ -21,7 +21,20 @@ public struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertible
         rawValue = text
     }
 
-    public static func < (left: ObjectKey, right: ObjectKey) -> Bool { left.rawValue < right.rawValue }
+    /// By bytes, as every store compares: Swift's own comparison holds texts equal whose Unicode forms differ.
+    public static func == (left: ObjectKey, right: ObjectKey) -> Bool {
+        left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+    }
+
+    public static func < (left: ObjectKey, right: ObjectKey) -> Bool {
+        left.rawValue.utf8.lexicographicallyPrecedes(right.rawValue.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        var text = rawValue
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+
     public var description: String { rawValue }
 }
 

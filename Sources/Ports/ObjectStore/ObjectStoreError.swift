@@ -23,11 +23,14 @@ public struct ObjectStoreError: Error, Hashable, Sendable, CustomStringConvertib
     public let code: Code
     public let message: String
     public let effect: Effect
+    /// How long the store asks to be left alone (`Retry-After`), where it says so.
+    public let retryAfterMilliseconds: Int?
 
-    public init(_ code: Code, _ message: String, effect: Effect = .none) {
+    public init(_ code: Code, _ message: String, effect: Effect = .none, retryAfterMilliseconds: Int? = nil) {
         self.code = code
         self.message = message
         self.effect = effect
+        self.retryAfterMilliseconds = retryAfterMilliseconds
     }
 
     public var isRetryable: Bool { code == .unavailable }

@@ -1,0 +1,90 @@
+/// The footer of a file: `FileMetaData` of parquet.thrift.
+public struct FileMetadata: Hashable, Sendable {
+    public var version: Int32
+    public var schema: ParquetSchema
+    public var rowCount: Int64
+    public var rowGroups: [RowGroupMetadata]
+    public var keyValueMetadata: [ParquetKeyValue]
+    public var createdBy: String?
+}
+
+/// `RowGroup` of parquet.thrift.
+public struct RowGroupMetadata: Hashable, Sendable {
+    /// One per leaf, in schema order.
+    public var columns: [ColumnChunkMetadata]
+    public var totalByteSize: Int64
+    public var rowCount: Int64
+    public var sortingColumns: [SortingColumn]
+    public var fileOffset: Int64?
+    public var totalCompressedSize: Int64?
+}
+
+/// `ColumnChunk` with its `ColumnMetaData`.
+public struct ColumnChunkMetadata: Hashable, Sendable {
+    public var path: [String]
+    public var encodings: [Int32]
+    /// `CompressionCodec` of parquet.thrift.
+    public var codec: Int32
+    public var valueCount: Int64
+    public var totalUncompressedSize: Int64
+    public var totalCompressedSize: Int64
+    public var dataPageOffset: Int64
+    public var dictionaryPageOffset: Int64?
+    public var statistics: ColumnStatistics?
+    public var offsetIndexOffset: Int64?
+    public var offsetIndexLength: Int32?
+    public var columnIndexOffset: Int64?
+    public var columnIndexLength: Int32?
+    var encodingStatistics: [PageEncodingStatistics] = []
+
+    /// Where the chunk begins: at its dictionary page if it has one.
+    public var startOffset: Int64 {
+        // Some old writers state an offset of 0 for "no dictionary".
+        guard let dictionaryPageOffset, dictionaryPageOffset > 0 else { return dataPageOffset }
+        return min(dictionaryPageOffset, dataPageOffset)
+    }
+}
+
+/// `Statistics` of parquet.thrift: bounds as PLAIN bytes without a length.
+public struct ColumnStatistics: Hashable, Sendable {
+    public var nullCount: Int64?
+    public var distinctCount: Int64?
+    /// `min_value` and `max_value`, in the order of the column's types.
+    public var min: ColumnBound?
+    public var max: ColumnBound?
+
+    public init(nullCount: Int64? = nil, distinctCount: Int64? = nil, min: ColumnBound? = nil, max: ColumnBound? = nil)
+    {
+        self.nullCount = nullCount
+        self.distinctCount = distinctCount
+        self.min = min
+        self.max = max
+    }
+}
+
+struct PageEncodingStatistics: Hashable, Sendable {
+    var pageType: Int32
+    var encoding: Int32
+    var count: Int32
+}
+
+/// `Encoding` of parquet.thrift.
+enum Encoding {
+    static let plain: Int32 = 0
+    static let plainDictionary: Int32 = 2
+    static let rle: Int32 = 3
+    static let bitPacked: Int32 = 4
+    static let deltaBinaryPacked: Int32 = 5
+    static let deltaLengthByteArray: Int32 = 6
+    static let deltaByteArray: Int32 = 7
+    static let rleDictionary: Int32 = 8
+    static let byteStreamSplit: Int32 = 9
+}
+
+/// `PageType` of parquet.thrift.
+enum PageType {
+    static let data: Int32 = 0
+    static let index: Int32 = 1
+    static let dictionary: Int32 = 2
+    static let dataV2: Int32 = 3
+}
