@@ -60,7 +60,7 @@ struct CommitBuilder {
         let result: (file: ManifestFile, bytes: [UInt8])
         do throws(IcebergError) {
             var writer = try ManifestWriter(
-                schema: base.currentSchema, spec: spec, types: try base.partitionTypes(of: spec), content: content,
+                schema: base.currentSchema, spec: spec, types: base.partitionTypes(of: spec), content: content,
                 formatVersion: base.formatVersion, sync: UUID.random(random).bytes)
             for entry in entries { try writer.append(entry) }
             result = try writer.finish(path: uri, snapshotID: snapshotID, sequenceNumber: sequenceNumber)
@@ -84,7 +84,8 @@ struct CommitBuilder {
 
     /// Takes back manifests of this commit that were merged into another.
     mutating func drop(paths: Set<String>) {
-        objects.removeAll { paths.contains(loader.store.uri(of: $0.location)) }
+        let store = loader.store
+        objects.removeAll { paths.contains(store.uri(of: $0.location)) }
     }
 
     /// The object a metadata file of this name is, within what the store allows.

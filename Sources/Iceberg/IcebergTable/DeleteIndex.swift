@@ -60,7 +60,9 @@ struct DeleteIndex {
     /// Whether the bounds of a position delete file's path column allow it to name this data file.
     private static func mayName(_ path: String, _ delete: DataFile) -> Bool {
         if let only = delete.referencedDataFile { return only == path }
-        guard let lower = delete.lowerBounds[filePathID], let upper = delete.upperBounds[filePathID] else { return true }
+        guard let lower = delete.lowerBounds[filePathID], let upper = delete.upperBounds[filePathID] else {
+            return true
+        }
         let bytes = Array(path.utf8)
         return !bytes.lexicographicallyPrecedes(lower) && !upper.lexicographicallyPrecedes(bytes.prefix(upper.count))
     }

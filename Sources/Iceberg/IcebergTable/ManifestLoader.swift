@@ -37,7 +37,8 @@ public struct ManifestLoader: Sendable {
     /// Version 1 tables may name their manifests in the snapshot; nothing is known of them then.
     private func oldManifests(of snapshot: Snapshot) throws(TableError) -> [ManifestFile] {
         guard let paths = snapshot.manifests else {
-            throw TableError(.malformed, "the snapshot \(snapshot.snapshotID) has neither a manifest list nor manifests")
+            throw TableError(
+                .malformed, "the snapshot \(snapshot.snapshotID) has neither a manifest list nor manifests")
         }
         return paths.map {
             ManifestFile(
@@ -60,7 +61,7 @@ public struct ManifestLoader: Sendable {
         let entries: [ManifestEntry]
         do throws(IcebergError) {
             entries = try Manifest.decode(
-                bytes, of: file, spec: spec, types: try metadata.partitionTypes(of: spec)
+                bytes, of: file, spec: spec, types: metadata.partitionTypes(of: spec)
             ).entries
         } catch {
             throw TableError(error)

@@ -102,15 +102,11 @@ public struct Replace: Sendable {
             guard let test = tests[manifest.partitionSpecID],
                 let spec = base.partitionSpec(id: manifest.partitionSpecID)
             else { continue }
-            if try test.mayOverlap(manifest, types: partitionTypes(of: spec, in: base)) { wanted.append(manifest) }
+            if try test.mayOverlap(manifest, types: base.partitionTypes(of: spec)) { wanted.append(manifest) }
         }
         let loaded = try await loader.entries(of: wanted, in: base)
         let byPath = Dictionary(zip(wanted.map(\.path), loaded)) { first, _ in first }
         return manifests.map { ($0, $0.content == .data ? byPath[$0.path] : nil) }
-    }
-
-    private func partitionTypes(of spec: PartitionSpec, in base: TableMetadata) throws(TableError) -> [IcebergType] {
-        do { return try base.partitionTypes(of: spec) } catch { throw TableError(error) }
     }
 
     /// The live entries of a manifest, the removed ones as deleted by this commit.
