@@ -22,12 +22,12 @@ struct CorpusTests {
         let name = url.lastPathComponent
         let bytes = try Corpus.bytes(url)
         guard Self.refused.contains(where: name.contains) else {
-            let metadata = try MetadataFile.decode(bytes)
+            let metadata = try TableMetadataFile.decode(bytes)
             let again = try TableMetadata(json: metadata.json)
             #expect(again == metadata)
             return
         }
-        let error = #expect(throws: IcebergError.self) { try MetadataFile.decode(bytes) }
+        let error = #expect(throws: IcebergError.self) { try TableMetadataFile.decode(bytes) }
         #expect(error?.message.isEmpty == false)
     }
 
@@ -38,15 +38,15 @@ struct CorpusTests {
 
     @Test(arguments: tables)
     func `metadata of real tables is read, written and read again`(_ url: URL) throws {
-        let metadata = try MetadataFile.decode(Corpus.bytes(url))
-        let again = try MetadataFile.decode(MetadataFile.encode(metadata, compressed: true))
+        let metadata = try TableMetadataFile.decode(Corpus.bytes(url))
+        let again = try TableMetadataFile.decode(TableMetadataFile.encode(metadata, compressed: true))
         #expect(again == metadata)
     }
 
     /// `iceberg_uppercase_col` contradicts itself: edited by hand, its two copies of the schema differ.
     @Test(arguments: tables.filter { !$0.path.contains("iceberg_uppercase_col") })
     func `what a real table says is said again`(_ url: URL) throws {
-        let original = try MetadataFile.decodeJSON(Corpus.bytes(url))
+        let original = try TableMetadataFile.decodeJSON(Corpus.bytes(url))
         let metadata = try TableMetadata(json: original)
         let difference = Difference.lost(from: original, in: metadata.json)
         #expect(difference == [])

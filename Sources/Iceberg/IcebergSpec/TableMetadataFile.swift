@@ -2,7 +2,7 @@ import Compression
 import JSONFormat
 
 /// Metadata files as they lie in object storage: JSON, in gzip where the name says so.
-public enum MetadataFile {
+public enum TableMetadataFile {
     /// Whether a file of this name is compressed: `.gz.metadata.json`, or `.metadata.json.gz` of old writers.
     public static func isCompressed(name: String) -> Bool {
         name.hasSuffix(".gz.metadata.json") || name.hasSuffix(".metadata.json.gz")
