@@ -1,0 +1,155 @@
+/// The log's state, without its files: which sequences wait, are written, are synced, and where they lie.
+///
+/// `Ticket` is whatever the owner wants back with a record's fate.
+struct LogMachine<Ticket> {
+    struct Entry {
+        let sequence: UInt64
+        let payload: [UInt8]
+        let ticket: Ticket
+    }
+
+    /// Records to be written and synced together.
+    struct Group {
+        let entries: [Entry]
+        let bytes: Int
+        /// The current segment is full: begin the one that starts with the group's first sequence.
+        let rotates: Bool
+    }
+
+    struct Segment: Equatable {
+        let first: UInt64
+        var bytes: Int
+    }
+
+    enum Health: Equatable {
+        /// → poisoned, closed
+        case open
+        /// For good.
+        case poisoned(String)
+        /// For good.
+        case closed
+    }
+
+    let bytesMax: Int
+    let segmentBytes: Int
+    let groupBytesMax: Int
+    private(set) var health = Health.open
+    /// Oldest first; the last one is written to.
+    private(set) var segments: [Segment]
+    /// Given to the next record.
+    private(set) var nextSequence: UInt64
+    private(set) var writtenThrough: UInt64
+    private(set) var syncedThrough: UInt64
+    private(set) var queue: [Entry] = []
+    private(set) var queuedBytes = 0
+    private var mustRotate = false
+
+    init(bytesMax: Int, segmentBytes: Int, groupBytesMax: Int, segments: [Segment], nextSequence: UInt64) {
+        self.bytesMax = bytesMax
+        self.segmentBytes = segmentBytes
+        self.groupBytesMax = groupBytesMax
+        self.segments = segments
+        self.nextSequence = nextSequence
+        writtenThrough = nextSequence - 1
+        syncedThrough = nextSequence - 1
+    }
+
+    var fileBytes: Int { segments.reduce(0) { $0 + $1.bytes } }
+    var bytes: Int { fileBytes + queuedBytes }
+    var firstSequence: UInt64 { segments.first?.first ?? nextSequence }
+
+    /// Takes a record into the queue and numbers it.
+    mutating func enqueue(_ payload: [UInt8], _ ticket: Ticket) throws(LogError) -> UInt64 {
+        switch health {
+        case .open: break
+        case .poisoned(let why): throw LogError(.poisoned, "the log takes nothing more until a restart: \(why)")
+        case .closed: throw LogError(.closed, "the log is closed")
+        }
+        guard !payload.isEmpty, payload.count <= LogFormat.payloadBytesMax else {
+            throw LogError(
+                .invalidRecord, "a record has 1 to \(LogFormat.payloadBytesMax) bytes, this one has \(payload.count)")
+        }
+        let frameBytes = LogFormat.frameHeaderBytes + payload.count
+        guard bytes + frameBytes <= bytesMax else {
+            throw LogError(.full, "the log has \(bytes) bytes of the \(bytesMax) allowed")
+        }
+        let sequence = nextSequence
+        nextSequence += 1
+        queue.append(Entry(sequence: sequence, payload: payload, ticket: ticket))
+        queuedBytes += frameBytes
+        return sequence
+    }
+
+    /// The records to write next; nil when none waits. They stay counted until `written` or `failed`.
+    mutating func takeGroup() -> Group? {
+        guard health == .open, !queue.isEmpty else { return nil }
+        var bytes = 0
+        var count = 0
+        for entry in queue {
+            let next = bytes + LogFormat.frameHeaderBytes + entry.payload.count
+            if count > 0 && next > groupBytesMax { break }
+            bytes = next
+            count += 1
+        }
+        let entries = Array(queue[..<count])
+        queue.removeFirst(count)
+        let active = segments.last?.bytes ?? 0
+        let rotates = active > LogFormat.headerBytes && (mustRotate || active + bytes > segmentBytes)
+        return Group(entries: entries, bytes: bytes, rotates: rotates)
+    }
+
+    /// A new segment was made durable.
+    mutating func rotated(first: UInt64) {
+        segments.append(Segment(first: first, bytes: LogFormat.headerBytes))
+        mustRotate = false
+    }
+
+    /// The group is in the file.
+    mutating func written(_ group: Group) {
+        guard let last = group.entries.last else { return }
+        segments[segments.count - 1].bytes += group.bytes
+        queuedBytes -= group.bytes
+        writtenThrough = last.sequence
+    }
+
+    /// Everything up to `sequence` would survive a power loss.
+    mutating func synced(through sequence: UInt64) { syncedThrough = max(syncedThrough, sequence) }
+
+    /// The disk was full and nothing of the group is in the file: gives back everyone who waits, and their sequences.
+    mutating func refused(_ group: Group) -> [Entry] {
+        let failed = group.entries + queue
+        queue.removeAll()
+        queuedBytes = 0
+        nextSequence = writtenThrough + 1
+        return failed
+    }
+
+    /// The files may hold anything behind what was synced: nothing more is taken. Gives back everyone who waits.
+    mutating func poison(_ why: String, _ group: Group?) -> [Entry] {
+        let failed = (group?.entries ?? []) + queue
+        queue.removeAll()
+        queuedBytes = 0
+        health = .poisoned(why)
+        return failed
+    }
+
+    mutating func close() {
+        if health == .open { health = .closed }
+    }
+
+    /// The segments that hold nothing behind `watermark`. The one being written to is never among them, but is ended
+    /// with the next record when it could be, so that a log that is committed is soon a small one.
+    mutating func removable(through watermark: UInt64) -> [Segment] {
+        let watermark = min(watermark, syncedThrough)
+        var removable: [Segment] = []
+        for (index, segment) in segments.dropLast().enumerated() where segments[index + 1].first <= watermark + 1 {
+            removable.append(segment)
+        }
+        if let active = segments.last, watermark >= writtenThrough, active.bytes > segmentBytes / 16 {
+            mustRotate = true
+        }
+        return removable
+    }
+
+    mutating func removed(_ segment: Segment) { segments.removeAll { $0.first == segment.first } }
+}

@@ -1,0 +1,75 @@
+import Files
+
+/// The files of a log, as far as the log needs them: a directory on disk, or a simulated one that fails on command.
+package protocol LogStorage: Sendable {
+    func list() throws(FileError) -> [String]
+    func read(_ name: String) throws(FileError) -> [UInt8]
+    /// Makes a file with this content whole or not at all; durable, name and all, on return.
+    func writeAtomically(_ name: String, _ bytes: [UInt8]) throws(FileError)
+    /// Opens an existing file for writing.
+    func open(_ name: String) throws(FileError) -> any LogFile
+    /// Makes an empty file, or empties it. Its name is durable after `syncDirectory`.
+    func create(_ name: String) throws(FileError) -> any LogFile
+    func remove(_ name: String) throws(FileError)
+    func syncDirectory() throws(FileError)
+}
+
+package protocol LogFile: Sendable {
+    /// Writes all of `bytes`; after an error any part of them may be there.
+    func write(_ bytes: [UInt8], at offset: Int64) throws(FileError)
+    func synchronize() throws(FileError)
+    func truncate(to size: Int64) throws(FileError)
+}
+
+/// A directory on disk, locked for as long as the value lives.
+package final class DirectoryStorage: LogStorage {
+    private let path: String
+    private let lock: LockFile
+
+    private final class LockFile: Sendable {
+        let handle: FileHandle
+        init(_ handle: consuming FileHandle) { self.handle = handle }
+    }
+
+    /// Makes the directory if there is none, and locks it.
+    ///
+    /// - Throws: `.locked` when another process has it.
+    package init(path: String) throws(LogError) {
+        self.path = path
+        do throws(FileError) {
+            try FileSystem.createDirectories(path, mode: 0o700)
+            let handle = try FileHandle("\(path)/log.lock", [.write, .create, .noFollow], mode: 0o600)
+            let isFree = try handle.lock(waiting: false)
+            lock = LockFile(handle)
+            guard isFree else {
+                throw FileError(operation: "flock", path: path, message: "another process has the log open")
+            }
+        } catch {
+            throw LogError(error.operation == "flock" ? .locked : .failed, "the log directory \(path): \(error)")
+        }
+    }
+
+    package func list() throws(FileError) -> [String] { try FileSystem.list(path) }
+    package func read(_ name: String) throws(FileError) -> [UInt8] {
+        try FileSystem.read("\(path)/\(name)", bytesMax: 1 << 32)
+    }
+    package func writeAtomically(_ name: String, _ bytes: [UInt8]) throws(FileError) {
+        try FileSystem.writeAtomically("\(path)/\(name)", bytes, mode: 0o600)
+    }
+    package func open(_ name: String) throws(FileError) -> any LogFile {
+        DiskFile(try FileHandle("\(path)/\(name)", [.write, .noFollow]))
+    }
+    package func create(_ name: String) throws(FileError) -> any LogFile {
+        DiskFile(try FileHandle("\(path)/\(name)", [.write, .create, .truncate, .noFollow], mode: 0o600))
+    }
+    package func remove(_ name: String) throws(FileError) { try FileSystem.removeFile("\(path)/\(name)") }
+    package func syncDirectory() throws(FileError) { try FileSystem.syncDirectory(path) }
+
+    private final class DiskFile: LogFile {
+        let handle: FileHandle
+        init(_ handle: consuming FileHandle) { self.handle = handle }
+        func write(_ bytes: [UInt8], at offset: Int64) throws(FileError) { try handle.pwrite(bytes, at: offset) }
+        func synchronize() throws(FileError) { try handle.synchronize() }
+        func truncate(to size: Int64) throws(FileError) { try handle.truncate(to: size) }
+    }
+}
