@@ -116,6 +116,10 @@ final class CurlTransfer: @unchecked Sendable {
         let connect = max(1, options.connectTimeoutMilliseconds)
         settings.set(CURLOPT_CONNECTTIMEOUT_MS, connect)
         settings.set(CURLOPT_TIMEOUT_MS, connect + max(1, options.timeoutMilliseconds))
+        if options.stallSeconds > 0 {
+            settings.set(CURLOPT_LOW_SPEED_LIMIT, 1024)
+            settings.set(CURLOPT_LOW_SPEED_TIME, options.stallSeconds)
+        }
         settings.set(CURLOPT_BUFFERSIZE, 128 * 1024)
         if request.body.count > 64 * 1024 { settings.set(CURLOPT_UPLOAD_BUFFERSIZE, 256 * 1024) }
     }

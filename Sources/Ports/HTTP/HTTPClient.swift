@@ -16,6 +16,9 @@ public struct HTTPRequestOptions: Hashable, Sendable {
     public var connectTimeoutMilliseconds = 5_000
     /// From the first byte sent to the last received.
     public var timeoutMilliseconds = 60_000
+    /// Give up when fewer than 1 KiB a second have passed for so long, in either direction: notices a dead peer within a
+    /// transfer that may rightly take long. 0: never.
+    public var stallSeconds = 0
     /// A longer response is an error.
     public var responseBytesMax = 1 << 30
 

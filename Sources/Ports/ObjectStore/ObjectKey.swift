@@ -58,6 +58,9 @@ public struct BucketName: Hashable, Sendable, CustomStringConvertible {
         rawValue = text
     }
 
+    /// For names written in the source that are known to be allowed.
+    init(checked text: String) { rawValue = text }
+
     public var description: String { rawValue }
 }
 

@@ -19,6 +19,24 @@ public struct RetryPolicy: Hashable, Sendable {
         let jittered = Int(random.next(below: UInt64(max(0, ceiling)) + 1))
         return min(max(jittered, retryAfter ?? 0), max(delayMillisecondsMax, 0))
     }
+
+    /// Runs `operation` until it succeeds, fails for good, or the tries are used up. A cancelled task tries no more.
+    func run<T>(
+        _ clock: any MonotonicClock, _ random: any RandomSource, _ operation: () async throws(ObjectStoreError) -> T
+    ) async throws(ObjectStoreError) -> T {
+        var attempt = 0
+        while true {
+            do throws(ObjectStoreError) {
+                return try await operation()
+            } catch {
+                guard error.isRetryable, attempt < retriesMax, !Task.isCancelled else { throw error }
+                let delay = delayMilliseconds(
+                    afterAttempt: attempt, retryAfter: error.retryAfterMilliseconds, random)
+                do { try await clock.sleep(milliseconds: delay) } catch _ { throw error }
+                attempt += 1
+            }
+        }
+    }
 }
 
 /// Tries again what failed for a passing reason.
@@ -111,18 +129,7 @@ public struct RetryingObjectStore: ObjectStore {
     private func retrying<T>(
         _ operation: () async throws(ObjectStoreError) -> T
     ) async throws(ObjectStoreError) -> T {
-        var attempt = 0
-        while true {
-            do throws(ObjectStoreError) {
-                return try await operation()
-            } catch {
-                guard error.isRetryable, attempt < policy.retriesMax else { throw error }
-                let delay = policy.delayMilliseconds(
-                    afterAttempt: attempt, retryAfter: error.retryAfterMilliseconds, random)
-                do { try await clock.sleep(milliseconds: delay) } catch _ { throw error }
-                attempt += 1
-            }
-        }
+        try await policy.run(clock, random, operation)
     }
 }
 
