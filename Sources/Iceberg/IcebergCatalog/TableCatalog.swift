@@ -61,7 +61,7 @@ public struct LoadedTable: Sendable {
 /// What a new table is to be.
 public struct TableCreation: Sendable {
     public var schema: Schema
-    public var partitionSpec: PartitionSpec?
+    public var partitionSpec: UnboundPartitionSpec?
     public var sortOrder: SortOrder?
     /// nil: the catalog chooses.
     public var location: String?
@@ -72,7 +72,7 @@ public struct TableCreation: Sendable {
         properties: [String: String] = [:]
     ) {
         self.schema = schema
-        self.partitionSpec = partitionSpec
+        self.partitionSpec = partitionSpec.map { UnboundPartitionSpec($0) }
         self.sortOrder = sortOrder
         self.location = location
         self.properties = properties

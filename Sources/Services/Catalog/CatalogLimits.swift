@@ -1,0 +1,24 @@
+/// The limits of the catalog service, in one place.
+package enum CatalogLimits {
+    /// Attempts to advance a register against other writers before the commit is refused as lost.
+    package static let commitAttemptsMax = 32
+    /// Register entries looked through, newest first, for the key of a repeated request.
+    package static let idempotencyEntriesMax = 64
+    /// ISO 8601: how long a client may count on a repeat being recognised.
+    package static let idempotencyLifetime = "PT30M"
+    /// Register heads and decisions kept in memory.
+    package static let cachedHeadsMax = 10_000
+    /// Table metadata kept in memory, by size of the files.
+    package static let cachedMetadataBytesMax = 64 << 20
+    /// A metadata file larger than this is refused.
+    package static let metadataFileBytesMax = 256 << 20
+    /// Of one entry of a register.
+    package static let registerEntryBytesMax = 1 << 20
+    package static let namespacePropertiesMax = 1_000
+    package static let updatesPerCommitMax = 10_000
+    package static let tablesPerTransactionMax = 100
+    package static let pageSizeMax = 1_000
+    /// A claim of a location by a table that does not exist (yet) holds this long.
+    package static let locationClaimSeconds: Int64 = 900
+    package static let requestBodyBytesMax = 64 << 20
+}

@@ -1,0 +1,60 @@
+import Clocks
+import IcebergCatalog
+import IcebergSpec
+import ObjectStore
+
+/// The catalog: namespaces and tables, on registers in the catalog bucket. Holds no state of its own but caches, so any
+/// number of replicas may serve one warehouse.
+package final class CatalogService: Sendable {
+    package let warehouse: Warehouse
+    let registers: RegisterStore
+    let files: MetadataStore
+    let claims: LocationClaims
+    let gate: CommitGate
+    let clock: any WallClock
+    let tableLocks = KeyedLock<RegisterChain>()
+
+    package init(warehouse: Warehouse, catalogBucket: BucketName, clock: any WallClock) {
+        self.warehouse = warehouse
+        self.clock = clock
+        registers = RegisterStore(store: warehouse.store, bucket: catalogBucket, clock: clock)
+        files = MetadataStore(store: warehouse.store)
+        claims = LocationClaims(registers: registers)
+        gate = CommitGate(warehouse: warehouse)
+    }
+
+    /// What a request carries besides its content.
+    package struct Request: Sendable {
+        var idempotencyKey: String?
+        package init(idempotencyKey: String? = nil) { self.idempotencyKey = idempotencyKey }
+    }
+
+    /// A known table: its register and its metadata.
+    package struct Table: Sendable {
+        let identifier: TableIdentifier
+        let head: RegisterHead
+        let file: StoredMetadata
+    }
+
+    /// The chains below `prefix`, by last segment, whatever their state.
+    func segments(below prefix: String) async throws(CatalogError) -> [Substring] {
+        var found: [Substring] = []
+        var after: String?
+        do {
+            repeat {
+                let page = try await registers.store.list(
+                    registers.bucket, prefix: prefix, delimiter: "/", startAfter: after, limit: 1000)
+                found += page.commonPrefixes.map { $0.dropFirst(prefix.count).dropLast() }
+                after = page.next
+            } while after != nil
+        } catch {
+            throw CatalogError(.serviceUnavailable, "listing \(prefix): \(error.message)")
+        }
+        return found
+    }
+
+    /// Tells a client that knows its change did not take place so: 5xx would mean that nobody knows.
+    static func lost(_ what: String) -> CatalogError {
+        CatalogError(.commitFailed, "\(what) changed at the same time; load it again and retry")
+    }
+}

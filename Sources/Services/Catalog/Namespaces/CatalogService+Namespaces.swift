@@ -1,0 +1,159 @@
+import IcebergCatalog
+
+extension CatalogService {
+    /// The namespaces directly under `parent`, or at the top, sorted.
+    package func listNamespaces(under parent: NamespaceName?) async throws(CatalogError) -> [NamespaceName] {
+        if let parent { _ = try await namespaceProperties(parent) }
+        let depth = (parent?.levels.count ?? 0) + 1
+        var found: [NamespaceName] = []
+        for segment in try await segments(below: RegisterChain.namespacesPrefix) {
+            guard let name = RegisterChain.namespace(ofSegment: segment), name.levels.count == depth,
+                name.parent == parent, try await namespaceHead(name).state != .absent
+            else { continue }
+            found.append(name)
+        }
+        return found.sorted()
+    }
+
+    /// - Throws: `.noSuchNamespace`.
+    package func namespaceProperties(_ name: NamespaceName) async throws(CatalogError) -> [String: String] {
+        guard let properties = try await namespaceHead(name).state.namespaceProperties else {
+            throw Self.noSuchNamespace(name)
+        }
+        return properties
+    }
+
+    /// Makes a namespace; its parent must exist. Durable with the register's next version.
+    package func createNamespace(
+        _ name: NamespaceName, properties: [String: String], _ request: Request
+    ) async throws(CatalogError) -> [String: String] {
+        try checkCount(properties)
+        let chain = try RegisterChain.namespace(name)
+        for _ in 0..<CatalogLimits.commitAttemptsMax {
+            if let parent = name.parent { _ = try await namespaceProperties(parent) }
+            let head = try await registers.settledHead(chain)
+            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
+                let properties = done.state.namespaceProperties
+            {
+                return properties
+            }
+            guard head.state == .absent else {
+                throw CatalogError(.alreadyExists, "Namespace already exists: \(name)")
+            }
+            let state = RegisterState.namespace(properties: properties)
+            let outcome = try await registers.advance(
+                head, to: state, operation: "create", idempotencyKey: request.idempotencyKey)
+            guard case .advanced(let made) = outcome else { continue }
+            try await undoWithoutParent(name, made)
+            return properties
+        }
+        throw Self.lost("the namespace \(name)")
+    }
+
+    /// Drops an empty namespace.
+    ///
+    /// The register says "absent" first and the tables are counted again after: a table made at the same moment is
+    /// seen here, or its maker sees the namespace gone; one of the two gives way.
+    package func dropNamespace(_ name: NamespaceName, _ request: Request) async throws(CatalogError) {
+        let chain = try RegisterChain.namespace(name)
+        for _ in 0..<CatalogLimits.commitAttemptsMax {
+            let head = try await registers.settledHead(chain)
+            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
+                done.state == .absent
+            {
+                return
+            }
+            guard head.state != .absent else { throw Self.noSuchNamespace(name) }
+            try await requireEmpty(name)
+            let outcome = try await registers.advance(
+                head, to: .absent, operation: "drop", idempotencyKey: request.idempotencyKey)
+            guard case .advanced(let dropped) = outcome else { continue }
+            do {
+                try await requireEmpty(name)
+            } catch {
+                _ = try await registers.advance(dropped, to: head.state, operation: "restore")
+                throw error
+            }
+            return
+        }
+        throw Self.lost("the namespace \(name)")
+    }
+
+    /// What a change of properties did.
+    package struct PropertiesChange: Sendable {
+        package var updated: [String] = []
+        package var removed: [String] = []
+        package var missing: [String] = []
+    }
+
+    package func updateNamespace(
+        _ name: NamespaceName, removals: [String], updates: [String: String], _ request: Request
+    ) async throws(CatalogError) -> PropertiesChange {
+        if let both = removals.first(where: { updates[$0] != nil }) {
+            throw CatalogError(.unprocessable, "the property \"\(both)\" is to be both updated and removed")
+        }
+        let chain = try RegisterChain.namespace(name)
+        for _ in 0..<CatalogLimits.commitAttemptsMax {
+            let head = try await registers.settledHead(chain)
+            guard var properties = head.state.namespaceProperties else { throw Self.noSuchNamespace(name) }
+            var change = PropertiesChange(updated: updates.keys.sorted())
+            for key in Set(removals).sorted() {
+                if properties.removeValue(forKey: key) == nil {
+                    change.missing.append(key)
+                } else {
+                    change.removed.append(key)
+                }
+            }
+            properties.merge(updates) { $1 }
+            try checkCount(properties)
+            let outcome = try await registers.advance(
+                head, to: .namespace(properties: properties), operation: "update-properties",
+                idempotencyKey: request.idempotencyKey)
+            if case .advanced = outcome { return change }
+        }
+        throw Self.lost("the namespace \(name)")
+    }
+
+    // MARK: - Parts
+
+    func namespaceHead(_ name: NamespaceName) async throws(CatalogError) -> RegisterHead {
+        try await registers.head(try RegisterChain.namespace(name))
+    }
+
+    static func noSuchNamespace(_ name: NamespaceName) -> CatalogError {
+        CatalogError(.noSuchNamespace, "Namespace does not exist: \(name)")
+    }
+
+    private func checkCount(_ properties: [String: String]) throws(CatalogError) {
+        guard properties.count <= CatalogLimits.namespacePropertiesMax else {
+            throw CatalogError(
+                .badRequest, "a namespace has at most \(CatalogLimits.namespacePropertiesMax) properties")
+        }
+    }
+
+    private func requireEmpty(_ name: NamespaceName) async throws(CatalogError) {
+        if let table = try await listTables(in: name).first {
+            throw CatalogError(.namespaceNotEmpty, "Namespace \(name) is not empty: it holds the table \(table.name)")
+        }
+        if let child = try await children(of: name).first {
+            throw CatalogError(.namespaceNotEmpty, "Namespace \(name) is not empty: it holds the namespace \(child)")
+        }
+    }
+
+    private func children(of parent: NamespaceName) async throws(CatalogError) -> [NamespaceName] {
+        var found: [NamespaceName] = []
+        for segment in try await segments(below: RegisterChain.namespacesPrefix) {
+            guard let name = RegisterChain.namespace(ofSegment: segment), name.parent == parent,
+                try await namespaceHead(name).state != .absent
+            else { continue }
+            found.append(name)
+        }
+        return found
+    }
+
+    private func undoWithoutParent(_ name: NamespaceName, _ made: RegisterHead) async throws(CatalogError) {
+        guard let parent = name.parent, try await namespaceHead(parent).state == .absent else { return }
+        _ = try await registers.advance(made, to: .absent, operation: "undo-create")
+        throw Self.noSuchNamespace(parent)
+    }
+}

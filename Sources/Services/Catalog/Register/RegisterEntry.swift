@@ -1,0 +1,112 @@
+import Clocks
+import JSONFormat
+
+/// What a register says of its table or namespace.
+package enum RegisterState: Hashable, Sendable {
+    /// Nothing there: never made, dropped, or renamed away.
+    case absent
+    case table(TableState)
+    case namespace(properties: [String: String])
+
+    var table: TableState? { if case .table(let state) = self { state } else { nil } }
+    var namespaceProperties: [String: String]? { if case .namespace(let properties) = self { properties } else { nil } }
+}
+
+/// Where a table's current metadata lies. The file is written before the register names it.
+package struct TableState: Hashable, Sendable {
+    package let metadataLocation: String
+    package let tableUUID: String
+    /// The table's own location, for the check that tables do not overlap.
+    package let location: String
+}
+
+/// One version of a register: immutable once created.
+package struct RegisterEntry: Hashable, Sendable {
+    /// Random: makes the entries of two writers differ, so that reading one back proves who wrote it.
+    let id: UUID
+    let time: Timestamp
+    /// What made it: `create`, `commit`, `drop`, `rename`, … for people and for the history.
+    let operation: String
+    /// The state from this version on; with `transaction`, only if that was decided to take place.
+    let state: RegisterState
+    let transaction: PendingTransaction?
+    /// The `Idempotency-Key` of the request that made it, so that a repeat is recognised by any replica.
+    let idempotencyKey: String?
+
+    /// Several registers changed by one decision: each names it, none counts before it is taken.
+    struct PendingTransaction: Hashable, Sendable {
+        let id: UUID
+        /// The state while undecided, and for good once aborted.
+        let before: RegisterState
+    }
+}
+
+// MARK: - JSON
+
+extension RegisterEntry {
+    var json: JSONValue {
+        var object = JSONObject()
+        object["format-version"] = 1
+        object["id"] = .string(id.description)
+        object["timestamp-ms"] = .integer(time.milliseconds)
+        object["operation"] = .string(operation)
+        object["state"] = state.json
+        if let transaction {
+            object["transaction"] = ["id": .string(transaction.id.description), "before": transaction.before.json]
+        }
+        if let idempotencyKey { object["idempotency-key"] = .string(idempotencyKey) }
+        return .object(object)
+    }
+
+    init(_ cursor: JSONCursor) throws(JSONError) {
+        let version = try cursor.member("format-version").integer()
+        guard version == 1 else { throw cursor.fail("register format \(version) is not known to this version") }
+        id = try cursor.member("id").uuid()
+        time = Timestamp(milliseconds: try cursor.member("timestamp-ms").integer())
+        operation = try cursor.member("operation").string()
+        state = try RegisterState(cursor.member("state"))
+        idempotencyKey = try cursor.optional("idempotency-key")?.string()
+        if let pending = try cursor.optional("transaction") {
+            transaction = PendingTransaction(
+                id: try pending.member("id").uuid(), before: try RegisterState(pending.member("before")))
+        } else {
+            transaction = nil
+        }
+    }
+}
+
+extension RegisterState {
+    var json: JSONValue {
+        switch self {
+        case .absent: ["kind": "absent"]
+        case .namespace(let properties): ["kind": "namespace", "properties": JSONValue(properties)]
+        case .table(let table):
+            [
+                "kind": "table", "metadata-location": .string(table.metadataLocation),
+                "table-uuid": .string(table.tableUUID), "location": .string(table.location),
+            ]
+        }
+    }
+
+    init(_ cursor: JSONCursor) throws(JSONError) {
+        let kind = try cursor.member("kind")
+        switch try kind.string() {
+        case "absent": self = .absent
+        case "namespace": self = .namespace(properties: try cursor.member("properties").stringMap())
+        case "table":
+            self = .table(
+                TableState(
+                    metadataLocation: try cursor.member("metadata-location").string(),
+                    tableUUID: try cursor.member("table-uuid").string(),
+                    location: try cursor.member("location").string()))
+        case let other: throw kind.fail("a register state of kind \"\(other)\" is not known to this version")
+        }
+    }
+}
+
+extension JSONCursor {
+    fileprivate func uuid() throws(JSONError) -> UUID {
+        guard let uuid = UUID(try string()) else { throw fail("not a UUID") }
+        return uuid
+    }
+}

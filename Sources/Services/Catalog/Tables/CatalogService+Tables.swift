@@ -1,0 +1,226 @@
+import Clocks
+import IcebergCatalog
+import IcebergSpec
+import ObjectStore
+
+extension CatalogService {
+    /// The tables directly in `namespace`, sorted.
+    package func listTables(in namespace: NamespaceName) async throws(CatalogError) -> [TableIdentifier] {
+        var found: [TableIdentifier] = []
+        for segment in try await segments(below: try RegisterChain.tablesPrefix(of: namespace)) {
+            guard let name = RegisterChain.name(ofSegment: segment) else { continue }
+            let table = try TableIdentifier(namespace, name)
+            if try await tableHead(table).state.table != nil { found.append(table) }
+        }
+        return found.sorted()
+    }
+
+    /// The table as it is now: every commit acknowledged before, by whichever replica, is seen.
+    package func loadTable(_ identifier: TableIdentifier) async throws(CatalogError) -> Table {
+        let head = try await tableHead(identifier)
+        return try await table(identifier, at: head)
+    }
+
+    package func tableExists(_ identifier: TableIdentifier) async throws(CatalogError) -> Bool {
+        try await tableHead(identifier).state.table != nil
+    }
+
+    /// What a new table is to be, as the request says it.
+    package struct Creation: Sendable {
+        var creation: TableCreation
+        var isStaged: Bool
+    }
+
+    /// Makes a table. First the metadata file is written, then the register's first live version makes it durable.
+    package func createTable(
+        _ identifier: TableIdentifier, _ wanted: Creation, _ request: Request
+    ) async throws(CatalogError) -> (metadata: TableMetadata, table: Table?) {
+        _ = try await namespaceProperties(identifier.namespace)
+        let chain = try RegisterChain.table(identifier)
+        var creation = wanted.creation
+        creation.properties = try gate.check(creation.properties)
+        if let location = creation.location { creation.location = try warehouse.resolve(location).uri }
+        for _ in 0..<CatalogLimits.commitAttemptsMax {
+            let head = try await registers.settledHead(chain)
+            if let done = try await repeated(identifier, head, request) { return (done.file.metadata, done) }
+            guard head.state == .absent else {
+                throw CatalogError(.alreadyExists, "Table already exists: \(identifier)")
+            }
+            let metadata = try await newMetadata(identifier, creation, head)
+            if wanted.isStaged { return (metadata, nil) }
+            if let made = try await publish(metadata, as: identifier, on: head, operation: "create", request) {
+                return (made.file.metadata, made)
+            }
+        }
+        throw Self.lost("the table \(identifier)")
+    }
+
+    /// Takes an existing metadata file as a table, in the place of the present one with `overwrite`.
+    package func registerTable(
+        _ identifier: TableIdentifier, metadataLocation: String, overwrite: Bool, _ request: Request
+    ) async throws(CatalogError) -> Table {
+        _ = try await namespaceProperties(identifier.namespace)
+        let file = try await files.read(try warehouse.resolve(metadataLocation).uri)
+        let chain = try RegisterChain.table(identifier)
+        for _ in 0..<CatalogLimits.commitAttemptsMax {
+            let head = try await registers.settledHead(chain)
+            if let done = try await repeated(identifier, head, request) { return done }
+            guard head.state == .absent || overwrite else {
+                throw CatalogError(.alreadyExists, "Table already exists: \(identifier)")
+            }
+            let uuid = file.metadata.tableUUID?.description ?? ""
+            let place = try warehouse.resolve(file.metadata.location).place
+            try await claims.claim(place, for: identifier, uuid: uuid, head: head)
+            let state = RegisterState.table(
+                TableState(
+                    metadataLocation: file.location, tableUUID: uuid, location: file.metadata.location))
+            let outcome = try await registers.advance(
+                head, to: state, operation: "register", idempotencyKey: request.idempotencyKey)
+            guard case .advanced(let made) = outcome else { continue }
+            try await undoWithoutNamespace(identifier, made)
+            return Table(identifier: identifier, head: made, file: file)
+        }
+        throw Self.lost("the table \(identifier)")
+    }
+
+    /// Drops a table: its register says "absent" from its next version on. No file is deleted; a purge is left to
+    /// maintenance, which knows what else may need the files.
+    package func dropTable(_ identifier: TableIdentifier, _ request: Request) async throws(CatalogError) {
+        let chain = try RegisterChain.table(identifier)
+        for _ in 0..<CatalogLimits.commitAttemptsMax {
+            let head = try await registers.settledHead(chain)
+            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
+                done.state == .absent
+            {
+                return
+            }
+            guard head.state.table != nil else { throw Self.noSuchTable(identifier) }
+            let outcome = try await registers.advance(
+                head, to: .absent, operation: "drop", idempotencyKey: request.idempotencyKey)
+            if case .advanced = outcome { return }
+        }
+        throw Self.lost("the table \(identifier)")
+    }
+
+    /// Renames a table, for every reader at one instant.
+    package func renameTable(
+        _ source: TableIdentifier, to destination: TableIdentifier, _ request: Request
+    ) async throws(CatalogError) {
+        let (from, to) = (try RegisterChain.table(source), try RegisterChain.table(destination))
+        for _ in 0..<CatalogLimits.commitAttemptsMax {
+            let fromHead = try await registers.settledHead(from)
+            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: fromHead),
+                done.state == .absent
+            {
+                return
+            }
+            guard let state = fromHead.state.table else { throw Self.noSuchTable(source) }
+            _ = try await namespaceProperties(destination.namespace)
+            guard source != destination else { return }
+            let toHead = try await registers.settledHead(to)
+            guard toHead.state == .absent else {
+                throw CatalogError(.alreadyExists, "Table already exists: \(destination)")
+            }
+            let changes = [
+                RegisterStore.Change(head: fromHead, state: .absent),
+                RegisterStore.Change(head: toHead, state: fromHead.state),
+            ]
+            guard
+                try await registers.transact(
+                    UUID.random(), changes, operation: "rename", idempotencyKey: request.idempotencyKey)
+            else { continue }
+            await moveClaim(on: state, to: destination, toHead)
+            return
+        }
+        throw Self.lost("the table \(source)")
+    }
+
+    /// The claim on the location now names the table's new name. The rename has taken place whatever becomes of this;
+    /// until it is done the location is only not guarded against being given to another table.
+    private func moveClaim(on state: TableState, to identifier: TableIdentifier, _ head: RegisterHead) async {
+        do {
+            let place = try warehouse.resolve(state.location).place
+            try await claims.claim(place, for: identifier, uuid: state.tableUUID, head: head)
+        } catch {
+            return
+        }
+    }
+
+    // MARK: - Parts
+
+    func tableHead(_ identifier: TableIdentifier) async throws(CatalogError) -> RegisterHead {
+        try await registers.head(try RegisterChain.table(identifier))
+    }
+
+    func table(_ identifier: TableIdentifier, at head: RegisterHead) async throws(CatalogError) -> Table {
+        guard let state = head.state.table else { throw Self.noSuchTable(identifier) }
+        do {
+            return Table(identifier: identifier, head: head, file: try await files.read(state.metadataLocation))
+        } catch {
+            guard error.code == .notFound || error.code == .badRequest else { throw error }
+            throw CatalogError(.internalError, "the metadata of \(identifier) cannot be read: \(error.message)")
+        }
+    }
+
+    static func noSuchTable(_ identifier: TableIdentifier) -> CatalogError {
+        CatalogError(.noSuchTable, "Table does not exist: \(identifier)")
+    }
+
+    /// The table as the request with this key made it, when it was here before and its answer got lost.
+    func repeated(
+        _ identifier: TableIdentifier, _ head: RegisterHead, _ request: Request
+    ) async throws(CatalogError) -> Table? {
+        guard let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
+            let state = done.state.table
+        else { return nil }
+        return Table(identifier: identifier, head: head, file: try await files.read(state.metadataLocation))
+    }
+
+    /// Claims the location, writes the metadata file, then makes it the table with the register's next version: that
+    /// put makes the effect durable.
+    ///
+    /// - Returns: nil when another writer was first; nothing took place.
+    func publish(
+        _ metadata: TableMetadata, as identifier: TableIdentifier, on head: RegisterHead, operation: String,
+        _ request: Request
+    ) async throws(CatalogError) -> Table? {
+        let uuid = metadata.tableUUID?.description ?? ""
+        let place = try warehouse.resolve(metadata.location).place
+        try await claims.claim(place, for: identifier, uuid: uuid, head: head)
+        let file = try await files.write(metadata, after: nil)
+        let state = TableState(metadataLocation: file.location, tableUUID: uuid, location: metadata.location)
+        let outcome = try await registers.advance(
+            head, to: .table(state), operation: operation, idempotencyKey: request.idempotencyKey)
+        guard case .advanced(let made) = outcome else {
+            await files.discard(file)
+            return nil
+        }
+        try await undoWithoutNamespace(identifier, made)
+        return Table(identifier: identifier, head: made, file: file)
+    }
+
+    /// The namespace may have been dropped while the table was made; then the table gives way.
+    private func undoWithoutNamespace(_ identifier: TableIdentifier, _ made: RegisterHead) async throws(CatalogError) {
+        guard try await namespaceHead(identifier.namespace).state == .absent else { return }
+        _ = try await registers.advance(made, to: .absent, operation: "undo-create")
+        throw Self.noSuchNamespace(identifier.namespace)
+    }
+
+    private func newMetadata(
+        _ identifier: TableIdentifier, _ creation: TableCreation, _ head: RegisterHead
+    ) async throws(CatalogError) -> TableMetadata {
+        if let location = creation.location { return try creation.metadata(location: location, at: clock.now()) }
+        let location = try await defaultLocation(identifier, head)
+        return try creation.metadata(location: location, at: clock.now())
+    }
+
+    /// `<warehouse>/<namespace>/<table>`; with a random ending when another table, renamed since, lies there.
+    private func defaultLocation(
+        _ identifier: TableIdentifier, _ head: RegisterHead
+    ) async throws(CatalogError) -> String {
+        let place = try warehouse.defaultPlace(of: identifier)
+        let plain = try warehouse.resolve(place).place
+        if try await claims.isFree(plain, for: identifier, head: head) { return place }
+        return "\(place)-\(String(UUID.random().description.prefix(8)))"
+    }
+}

@@ -1,0 +1,49 @@
+import Clocks
+import IcebergCatalog
+import IcebergSpec
+
+extension CatalogService {
+    /// Commits to several tables: all changes at one instant, or none.
+    package func commitTransaction(_ changes: [TableChange], _ request: Request) async throws(CatalogError) {
+        guard !changes.isEmpty else { return }
+        guard changes.count <= CatalogLimits.tablesPerTransactionMax else {
+            throw CatalogError(
+                .badRequest, "a transaction changes at most \(CatalogLimits.tablesPerTransactionMax) tables")
+        }
+        guard Set(changes.map(\.identifier)).count == changes.count else {
+            throw CatalogError(.badRequest, "a transaction names each table once")
+        }
+        for _ in 0..<CatalogLimits.commitAttemptsMax {
+            if try await tryTransaction(changes, request) { return }
+        }
+        throw Self.lost("one of the transaction's tables")
+    }
+
+    private func tryTransaction(_ changes: [TableChange], _ request: Request) async throws(CatalogError) -> Bool {
+        var parts: [RegisterStore.Change] = []
+        var written: [StoredMetadata] = []
+        for change in changes {
+            let head = try await settledForCommit(try RegisterChain.table(change.identifier))
+            if let key = request.idempotencyKey,
+                try await registers.entry(madeBy: key, upTo: head) != nil
+            {
+                return true
+            }
+            guard let state = head.state.table else { throw Self.noSuchTable(change.identifier) }
+            let base = try await readForCommit(state.metadataLocation)
+            var checked = change
+            checked.updates = try gate.check(change.updates)
+            let metadata = try await prepare(checked, on: base)
+            try await claimMoved(metadata, from: base.metadata, change.identifier, head)
+            let file = try await files.writeForCommit(metadata, after: base.location)
+            written.append(file)
+            let next = TableState(
+                metadataLocation: file.location, tableUUID: state.tableUUID, location: metadata.location)
+            parts.append(RegisterStore.Change(head: head, state: .table(next)))
+        }
+        let isCommitted = try await registers.transact(
+            UUID.random(), parts, operation: "transaction", idempotencyKey: request.idempotencyKey)
+        if !isCommitted { for file in written { await files.discard(file) } }
+        return isCommitted
+    }
+}

@@ -1,0 +1,57 @@
+import Clocks
+import IcebergCatalog
+import IcebergSpec
+import ObjectStore
+import Synchronization
+
+/// Table metadata files, kept in memory by location: they never change.
+final class MetadataStore: Sendable {
+    private let store: any ObjectStore
+    private let cache = Mutex(BoundedCache<String, StoredMetadata>(costMax: CatalogLimits.cachedMetadataBytesMax))
+
+    init(store: any ObjectStore) { self.store = store }
+
+    func read(_ location: String) async throws(CatalogError) -> StoredMetadata {
+        if let known = cache.withLock({ $0.value(location) }) { return known }
+        let file = try await StoredMetadata.read(location, from: store)
+        remember(file)
+        return file
+    }
+
+    /// Writes the file that follows `previous`, under the table's location. It counts for nobody until a register
+    /// names it: a crash in between leaves an orphan, never half a commit.
+    func write(_ metadata: TableMetadata, after previous: String?) async throws(CatalogError) -> StoredMetadata {
+        let number = previous.map { Self.number(of: $0) + 1 } ?? 0
+        let folder = metadata.properties["write.metadata.path"] ?? "\(metadata.location)/metadata"
+        let location = "\(folder)/\(Timestamp.pad(number, 5))-\(UUID.random()).metadata.json"
+        guard let file = try await StoredMetadata.write(metadata, to: location, in: store) else {
+            throw CatalogError(.internalError, "two metadata files were given the same random name \(location)")
+        }
+        remember(file)
+        return file
+    }
+
+    /// Removes a file whose commit certainly lost. Left behind when the store is away: the orphan collector finds it.
+    func discard(_ file: StoredMetadata) async {
+        cache.withLock { $0.remove(file.location) }
+        do {
+            let place = try store.location(of: file.location)
+            try await store.delete(place.bucket, [place.key])
+        } catch {
+            return
+        }
+    }
+
+    private func remember(_ file: StoredMetadata) {
+        // The parsed form takes about as much again.
+        cache.withLock { $0.set(file.location, file, cost: file.json.count * 2) }
+    }
+
+    /// The number that begins a metadata file's name (`00012-….metadata.json`, `v12.metadata.json`); 0 when there is
+    /// none.
+    static func number(of location: String) -> Int {
+        let name = location.split(separator: "/").last ?? ""
+        let digits = name.drop { $0 == "v" }.prefix { $0.isASCII && $0.isNumber }.prefix(9)
+        return Int(digits) ?? 0
+    }
+}

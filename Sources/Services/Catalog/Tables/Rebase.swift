@@ -1,0 +1,160 @@
+import Clocks
+import IcebergCatalog
+import IcebergSpec
+import ObjectStore
+
+/// Puts an append that lost a race on top of the snapshot that won: the same new manifests, listed together with those
+/// of the present snapshot, under the next sequence number.
+///
+/// Only where the table asks for it (`commit.rebase.enabled`), and only for a commit that does nothing but append: its
+/// result does not depend on what others appended meanwhile. A commit that sets a log's watermark depends on the base
+/// it was checked against, and is refused like any other that lost.
+struct Rebase: Sendable {
+    static let enabledProperty = "commit.rebase.enabled"
+    /// Properties below this say how far a log has been committed.
+    static let watermarkPrefix = "analytics.log."
+
+    let store: any ObjectStore
+
+    /// What a commit of one append consists of.
+    private struct Append {
+        let snapshot: Snapshot
+        let branch: String
+        let reference: SnapshotReference
+    }
+
+    /// The updates to apply instead; nil when the commit is not to be rebased.
+    ///
+    /// Writes the new manifest list. It is an orphan if the commit loses again.
+    func rebased(
+        _ change: CatalogService.TableChange, on base: TableMetadata
+    ) async throws(CatalogError) -> [TableUpdate]? {
+        guard base.properties[Self.enabledProperty] == "true", base.formatVersion == 2,
+            let append = Self.append(in: change), onlyTheBranchMoved(change, append, base),
+            let current = base.references[append.branch].flatMap({ base.snapshot(id: $0.snapshotID) }),
+            base.snapshot(id: append.snapshot.snapshotID) == nil
+        else { return nil }
+        let sequenceNumber = base.lastSequenceNumber + 1
+        let listed = try await manifests(of: append.snapshot)
+        guard let own = newManifests(listed, of: append.snapshot) else { return nil }
+        let present = try await manifests(of: current)
+        guard Self.deletes(in: present).isSubset(of: Self.deletes(in: listed)) else { return nil }
+        let manifests = own.map { $0.rebased(to: sequenceNumber) } + present
+
+        var snapshot = append.snapshot
+        snapshot.parentSnapshotID = current.snapshotID
+        snapshot.sequenceNumber = sequenceNumber
+        snapshot.timestampMilliseconds = max(append.snapshot.timestampMilliseconds, current.timestampMilliseconds)
+        snapshot.summary = Self.totals(adding: append.snapshot.summary, to: current.summary)
+        snapshot.manifestList = try await write(manifests, for: snapshot, base)
+        return change.updates.map { update in
+            if case .addSnapshot = update { .addSnapshot(snapshot) } else { update }
+        }
+    }
+
+    // MARK: - What may be rebased
+
+    /// The append that `change` is, if it is nothing else.
+    private static func append(in change: CatalogService.TableChange) -> Append? {
+        var snapshot: Snapshot?
+        var reference: (name: String, value: SnapshotReference)?
+        for update in change.updates {
+            switch update {
+            case .addSnapshot(let added) where snapshot == nil && added.operation == "append": snapshot = added
+            case .setSnapshotReference(let name, let value) where reference == nil && value.kind == .branch:
+                reference = (name, value)
+            case .setProperties(let properties)
+            where !properties.keys.contains(where: { $0.hasPrefix(watermarkPrefix) }):
+                continue
+            default: return nil
+            }
+        }
+        guard let snapshot, let reference, reference.value.snapshotID == snapshot.snapshotID,
+            !snapshot.summary.keys.contains(where: { $0.hasPrefix(watermarkPrefix) })
+        else { return nil }
+        return Append(snapshot: snapshot, branch: reference.name, reference: reference.value)
+    }
+
+    /// Whether every requirement but the branch's position still holds, and the columns and partitions are those the
+    /// files were written for.
+    private func onlyTheBranchMoved(
+        _ change: CatalogService.TableChange, _ append: Append, _ base: TableMetadata
+    ) -> Bool {
+        for requirement in change.requirements {
+            if case .referenceSnapshotID(append.branch, let expected) = requirement {
+                guard expected == append.snapshot.parentSnapshotID else { return false }
+                continue
+            }
+            do { try requirement.check(against: base) } catch { return false }
+        }
+        return append.snapshot.schemaID == nil || append.snapshot.schemaID == base.currentSchemaID
+    }
+
+    /// The manifests that the append itself wrote; nil when it also rewrote or removed some.
+    private func newManifests(_ listed: [ManifestFile], of snapshot: Snapshot) -> [ManifestFile]? {
+        let own = listed.filter { $0.addedSnapshotID == snapshot.snapshotID }
+        let isPureAppend = own.allSatisfy {
+            $0.content == .data && $0.existingFilesCount == 0 && $0.deletedFilesCount == 0
+        }
+        return isPureAppend && !own.isEmpty ? own : nil
+    }
+
+    /// Deletes committed meanwhile apply to files by sequence number, and a writer may have put the number it expected
+    /// into its entries: then only the writer can commit again.
+    private static func deletes(in manifests: [ManifestFile]) -> Set<String> {
+        Set(manifests.filter { $0.content == .deletes }.map(\.path))
+    }
+
+    // MARK: - Parts
+
+    private func manifests(of snapshot: Snapshot) async throws(CatalogError) -> [ManifestFile] {
+        guard let list = snapshot.manifestList else {
+            throw CatalogError(.commitFailed, "snapshot \(snapshot.snapshotID) has no manifest list to rebase")
+        }
+        do {
+            let object = try await store.get(try store.location(of: list), range: nil)
+            return try ManifestList.decode(object.bytes, path: list)
+        } catch {
+            throw CatalogError(.commitFailed, "the manifest list \(list) cannot be read: \(error)")
+        }
+    }
+
+    private func write(
+        _ manifests: [ManifestFile], for snapshot: Snapshot, _ base: TableMetadata
+    ) async throws(CatalogError) -> String {
+        let uuid = UUID.random()
+        let folder = base.properties["write.metadata.path"] ?? "\(base.location)/metadata"
+        let uri = "\(folder)/snap-\(snapshot.snapshotID)-\(snapshot.sequenceNumber)-\(uuid).avro"
+        do {
+            let bytes = try ManifestList.encode(
+                manifests, formatVersion: base.formatVersion, snapshotID: snapshot.snapshotID,
+                parentSnapshotID: snapshot.parentSnapshotID, sequenceNumber: snapshot.sequenceNumber,
+                sync: uuid.bytes)
+            _ = try await store.putIfAbsentProved(try store.location(of: uri), bytes)
+            return uri
+        } catch {
+            throw CatalogError(.commitFailed, "the rebased manifest list \(uri) was not written: \(error)")
+        }
+    }
+
+    /// Totals of the present snapshot plus what the append adds.
+    static func totals(adding added: [String: String], to current: [String: String]) -> [String: String] {
+        let counters = [
+            ("total-data-files", "added-data-files"), ("total-records", "added-records"),
+            ("total-files-size", "added-files-size"), ("total-delete-files", "added-delete-files"),
+            ("total-position-deletes", "added-position-deletes"), ("total-equality-deletes", "added-equality-deletes"),
+        ]
+        var summary = added
+        for (total, change) in counters {
+            guard added[total] != nil || current[total] != nil else { continue }
+            // A total that the present snapshot does not know cannot be continued.
+            guard let before = current[total].flatMap({ Int64($0) }) else {
+                summary[total] = nil
+                continue
+            }
+            let (sum, overflow) = before.addingReportingOverflow(added[change].flatMap { Int64($0) } ?? 0)
+            summary[total] = overflow ? nil : String(sum)
+        }
+        return summary
+    }
+}
