@@ -2,7 +2,7 @@
 public enum ParquetLimits {
     /// Thrift structures inside each other; a footer needs about 8.
     public static let thriftDepthMax = 32
-    public static let footerBytesMax = 256 << 20
+    public static let footerBytesMax = 64 << 20
     public static let schemaNodesMax = 20_000
     public static let schemaDepthMax = 64
     public static let rowGroupsMax = 1 << 20

@@ -134,6 +134,12 @@ public struct FixedLengthByteArrayColumn: Hashable, Sendable {
         self.bytes = bytes
     }
 
+    /// For decoders that appended whole values.
+    init(width: Int, unchecked bytes: [UInt8]) {
+        self.width = width
+        self.bytes = bytes
+    }
+
     public var count: Int { bytes.count / width }
 
     /// Appends one value, which must have the width.
@@ -151,7 +157,7 @@ public struct FixedLengthByteArrayColumn: Hashable, Sendable {
 }
 
 /// A deprecated Impala timestamp: nanoseconds of the day (two words), then the Julian day.
-public struct Int96: Hashable, Sendable {
+public struct Int96: Hashable, Sendable, BitwiseCopyable {
     public var low: UInt32
     public var middle: UInt32
     public var high: UInt32

@@ -7,7 +7,12 @@ public struct ParquetSchema: Hashable, Sendable {
 
     /// Checks names, depths and types. Errors: `invalidArgument` at `schema`.
     public init(name: String = "schema", fields: [SchemaNode]) throws(ParquetError) {
-        var collector = LeafCollector()
+        try self.init(name: name, fields: fields, allowingEmptyGroups: false)
+    }
+
+    /// Files of others hold groups without fields; such a group has no column and so no values.
+    init(name: String, fields: [SchemaNode], allowingEmptyGroups: Bool) throws(ParquetError) {
+        var collector = LeafCollector(allowsEmptyGroups: allowingEmptyGroups)
         for field in fields { try collector.collect(field, depth: 1, definition: 0, repetition: 0) }
         self.name = name
         self.fields = fields
@@ -21,6 +26,7 @@ public struct ParquetSchema: Hashable, Sendable {
 }
 
 private struct LeafCollector {
+    let allowsEmptyGroups: Bool
     var leaves: [SchemaLeaf] = []
     var path: [String] = []
     var nodes = 0
@@ -39,7 +45,7 @@ private struct LeafCollector {
         let repetition = repetition + (node.repetition == .repeated ? 1 : 0)
         switch node.content {
         case .group(let fields):
-            guard !fields.isEmpty else { throw error("a group without fields") }
+            guard !fields.isEmpty || allowsEmptyGroups else { throw error("a group without fields") }
             for field in fields {
                 try collect(field, depth: depth + 1, definition: definition, repetition: repetition)
             }
