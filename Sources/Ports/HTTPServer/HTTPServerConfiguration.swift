@@ -1,0 +1,83 @@
+/// Where and within which limits a server listens.
+public struct HTTPServerConfiguration: Sendable {
+    public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
+        /// A numeric address (`127.0.0.1`, `::1`, `0.0.0.0`, `::`) or `localhost`; port 0 lets the system choose.
+        case tcp(address: String, port: Int)
+        /// A socket file with these permission bits, `0o600` or `0o660`. One that a dead process left is replaced.
+        case unix(path: String, mode: UInt32)
+
+        public var description: String {
+            switch self {
+            case .tcp(let address, let port): address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+            case .unix(let path, _): "unix:\(path)"
+            }
+        }
+    }
+
+    public struct TLS: Sendable {
+        /// PEM, the whole chain.
+        public var certificate: String
+        /// PEM.
+        public var key: String
+
+        public init(certificate: String, key: String) {
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    public var endpoints: [Endpoint]
+    /// For TCP endpoints; Unix sockets stay plain.
+    public var tls: TLS?
+    public var limits = HTTPServerLimits()
+
+    public init(endpoints: [Endpoint], tls: TLS? = nil, limits: HTTPServerLimits = HTTPServerLimits()) {
+        self.endpoints = endpoints
+        self.tls = tls
+        self.limits = limits
+    }
+}
+
+/// What a client may take of a server.
+public struct HTTPServerLimits: Hashable, Sendable {
+    /// Request line and headers; more is 431.
+    public var headerBytesMax = 32 << 10
+    /// A body as it is sent; more is 413.
+    public var bodyBytesMax = 10 << 20
+    /// All bodies being received at one time together; more is 503.
+    public var bodiesBytesMax = 256 << 20
+    /// Connections to one endpoint; more wait to be accepted.
+    public var connectionsMax = 4096
+    /// A connection that moves no byte for so long is closed.
+    public var idleTimeoutSeconds = 60
+    /// From the end of the last request, or the connection, until the next one's headers are there, even if bytes trickle in.
+    public var headerTimeoutSeconds = 75
+    /// From the headers until the body is there.
+    public var bodyTimeoutSeconds = 120
+    /// Threads that move bytes, per endpoint; one serves some 40,000 requests a second.
+    public var threadCount = 1
+
+    public init() {}
+}
+
+/// A server could not start.
+public struct HTTPServerError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Code: Hashable, Sendable {
+        /// Another process listens there.
+        case addressInUse
+        /// The address, path, certificate or key cannot be used.
+        case invalid
+        /// The system refused.
+        case failed
+    }
+
+    public let code: Code
+    public let message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { message }
+}

@@ -1,0 +1,269 @@
+import Bytes
+import Clocks
+import Foundation
+import HTTP
+import HTTPServer
+import Synchronization
+import Testing
+
+private let echo: HTTPServer.Handler = { request in
+    let peer =
+        switch request.peer {
+        case .address(let address): address
+        case .unixSocket: "unix"
+        case .unknown: "?"
+        }
+    return HTTPResponse(
+        status: 200,
+        headers: [
+            "X-Method": request.method.rawValue, "X-Target": request.target, "X-Peer": peer,
+            "X-Seen": request.headers["x-test"] ?? "",
+        ], body: request.body)
+}
+
+private func withServer(
+    _ limits: HTTPServerLimits = HTTPServerLimits(), fast: HTTPServer.FastHandler? = nil,
+    handler: @escaping HTTPServer.Handler = echo, _ body: (HTTPServer, Int) async throws -> Void
+) async throws {
+    let configuration = HTTPServerConfiguration(
+        endpoints: [.tcp(address: "127.0.0.1", port: 0)], limits: limits)
+    let server = HTTPServer(
+        configuration,
+        refusal: { HTTPResponse(status: $0, headers: ["Content-Type": "text/plain"], body: Array("no \($0)".utf8)) },
+        fast: fast, handler: handler)
+    try server.start()
+    do {
+        try await body(server, try #require(server.ports.first))
+    } catch {
+        await server.stop(graceMilliseconds: 0)
+        throw error
+    }
+    await server.stop(graceMilliseconds: 5000)
+}
+
+private func small() -> HTTPServerLimits {
+    var limits = HTTPServerLimits()
+    limits.bodyBytesMax = 1000
+    limits.headerBytesMax = 2000
+    return limits
+}
+
+@Suite struct `HTTP server` {
+    @Test func `a request comes whole and its response goes back`() async throws {
+        try await withServer { _, port in
+            let client = RawClient(port: port)
+            client.send("POST /a%20b/c?x=%41&y HTTP/1.1\r\nHost: h\r\nX-Test: seen\r\nContent-Length: 5\r\n\r\nhello")
+            let response = try #require(await client.receive())
+            #expect(response.status == 200 && response.text == "hello")
+            #expect(response.headers["x-method"] == "POST")
+            #expect(response.headers["x-target"] == "/a%20b/c?x=%41&y")
+            #expect(response.headers["x-peer"] == "127.0.0.1")
+            #expect(response.headers["x-seen"] == "seen")
+        }
+    }
+
+    @Test func `a connection serves one request after another, pipelined ones in order`() async throws {
+        try await withServer { _, port in
+            let client = RawClient(port: port)
+            client.send((0..<50).map { "GET /\($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined())
+            for number in 0..<50 { #expect(await client.receive()?.headers["x-target"] == "/\(number)") }
+            client.send("GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            #expect(await client.receive()?.headers["x-target"] == "/last")
+            #expect(await client.isClosed())
+        }
+    }
+
+    @Test func `a body in chunks is put together`() async throws {
+        try await withServer { _, port in
+            let client = RawClient(port: port)
+            client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for chunk in ["5\r\nhello\r\n", "1;x=y\r\n \r\n", "5\r\nworld\r\n", "0\r\n\r\n"] { client.send(chunk) }
+            #expect(await client.receive()?.text == "hello world")
+        }
+    }
+
+    @Test func `HEAD is answered without a body`() async throws {
+        try await withServer(handler: { _ in HTTPResponse(status: 200, body: Array("12345".utf8)) }) { _, port in
+            let client = RawClient(port: port)
+            client.send("HEAD / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(await client.receive(hasBody: false)?.headers["content-length"] == "5")
+            #expect(await client.receive()?.text == "12345")
+        }
+    }
+
+    @Test(arguments: [1000, 1001])
+    func `a body is taken up to the limit`(count: Int) async throws {
+        try await withServer(small()) { _, port in
+            let client = RawClient(port: port)
+            client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \(count)\r\n\r\n")
+            client.send([UInt8](repeating: 0x61, count: count))
+            #expect(await client.receive()?.status == (count <= 1000 ? 200 : 413))
+        }
+    }
+
+    @Test func `a body that is stated too long is refused before it is sent, and the connection closed`() async throws {
+        try await withServer(small()) { _, port in
+            let client = RawClient(port: port)
+            client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n")
+            let response = try #require(await client.receive())
+            #expect(response.status == 413 && response.text == "no 413")
+            #expect(response.headers["connection"]?.lowercased() == "close")
+            #expect(await client.isClosed())
+        }
+    }
+
+    @Test func `the refusal of a long body reaches a client that goes on sending`() async throws {
+        try await withServer(small()) { _, port in
+            let client = RawClient(port: port)
+            client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n")
+            for _ in 0..<80 { client.send([UInt8](repeating: 0x61, count: 100_000)) }
+            #expect(await client.receive()?.status == 413)
+        }
+    }
+
+    @Test func `a body in chunks is refused beyond the limit, and the connection lives on`() async throws {
+        try await withServer(small()) { _, port in
+            let client = RawClient(port: port)
+            client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for _ in 0..<20 { client.send("64\r\n" + String(repeating: "x", count: 100) + "\r\n") }
+            client.send("0\r\n\r\n")
+            #expect(await client.receive()?.status == 413)
+            client.send("GET /next HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(await client.receive()?.headers["x-target"] == "/next")
+        }
+    }
+
+    @Test(arguments: [1900, 2100, 60_000])
+    func `headers are taken up to the limit`(count: Int) async throws {
+        try await withServer(small()) { _, port in
+            let client = RawClient(port: port)
+            client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Long: \(String(repeating: "a", count: count))\r\n\r\n")
+            #expect(await client.receive()?.status == (count < 2000 ? 200 : 431))
+        }
+    }
+
+    @Test(arguments: [
+        "Content-Length: 5\r\nContent-Length: 6", "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Content-Length: +5", "Content-Length: 5x", "Content-Length: -1",
+    ])
+    func `a request whose end can be read in two ways is refused`(headers: String) async throws {
+        try await withServer { _, port in
+            let client = RawClient(port: port)
+            client.send(
+                "POST / HTTP/1.1\r\nHost: h\r\n\(headers)\r\n\r\nhelloGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n")
+            let first = await client.receive()
+            #expect(first == nil || first?.status == 400)
+            #expect(await client.receive() == nil)
+        }
+    }
+
+    @Test func `a client that waits for 100 Continue gets it, or the refusal`() async throws {
+        try await withServer(small()) { _, port in
+            let client = RawClient(port: port)
+            client.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+            #expect(await client.receive()?.status == 100)
+            client.send("hello")
+            #expect(await client.receive()?.text == "hello")
+            client.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n\r\n")
+            #expect(await client.receive()?.status == 413)
+        }
+    }
+
+    @Test(arguments: [
+        "GARBAGE\r\n\r\n", "GET\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "GET http://[ HTTP/1.1\r\nHost: h\r\n\r\n",
+    ])
+    func `garbage ends the connection and nothing else`(text: String) async throws {
+        try await withServer { _, port in
+            let client = RawClient(port: port)
+            client.send(text)
+            let response = await client.receive()
+            #expect(response == nil || response?.status == 400)
+            let next = RawClient(port: port)
+            next.send("GET /ok HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(await next.receive()?.headers["x-target"] == "/ok")
+        }
+    }
+
+    @Test func `clients that leave in the middle cost nothing`() async throws {
+        try await withServer { server, port in
+            for text in [
+                "", "GE", "POST / HTTP/1.1\r\nHost", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50\r\n\r\nhel",
+                "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+            ] {
+                let client = RawClient(port: port)
+                client.send(text)
+            }
+            while server.requestCount > 0 || server.connectionCount > 0 { await Task.yield() }
+            let next = RawClient(port: port)
+            next.send("GET /ok HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(await next.receive()?.headers["x-target"] == "/ok")
+        }
+    }
+
+    @Test func `a connection without a whole request is closed in time, even when bytes trickle in`() async throws {
+        var limits = HTTPServerLimits()
+        limits.idleTimeoutSeconds = 60
+        limits.headerTimeoutSeconds = 1
+        limits.bodyTimeoutSeconds = 1
+        try await withServer(limits) { _, port in
+            let (head, body) = (RawClient(port: port), RawClient(port: port))
+            head.send("GET / HTT")
+            body.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nh")
+            #expect(await head.isClosed())
+            #expect(await body.receive() == nil)
+        }
+    }
+
+    @Test func `bodies together take no more memory than allowed`() async throws {
+        var limits = HTTPServerLimits()
+        limits.bodiesBytesMax = 50_000
+        try await withServer(limits) { _, port in
+            let client = RawClient(port: port)
+            client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nEA60\r\n")
+            client.send([UInt8](repeating: 0x61, count: 60_000))
+            client.send("\r\n0\r\n\r\n")
+            #expect(await client.receive()?.status == 503)
+            for _ in 0..<5 {
+                client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20000\r\n\r\n")
+                client.send([UInt8](repeating: 0x61, count: 20_000))
+                #expect(await client.receive()?.body.count == 20_000)
+            }
+        }
+    }
+
+    @Test func `a fast handler answers without a task and leaves the rest to the other`() async throws {
+        let fast: HTTPServer.FastHandler = { $0.path == "/fast" ? HTTPResponse(status: 204) : nil }
+        try await withServer(fast: fast) { _, port in
+            let client = RawClient(port: port)
+            client.send("GET /fast HTTP/1.1\r\nHost: h\r\n\r\nGET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(await client.receive()?.status == 204)
+            #expect(await client.receive()?.headers["x-target"] == "/slow")
+        }
+    }
+
+    @Test func `many requests at once are all answered, each with its own response`() async throws {
+        try await withServer { _, port in
+            let wrong = Tally()
+            await withTaskGroup(of: Void.self) { group in
+                for client in 0..<8 {
+                    group.addTask {
+                        let connection = RawClient(port: port)
+                        for number in 0..<200 {
+                            let body = "\(client)/\(number)"
+                            connection.send(
+                                "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                            if await connection.receive()?.text != body { wrong.add() }
+                        }
+                    }
+                }
+            }
+            #expect(wrong.count == 0)
+        }
+    }
+}
+
+private final class Tally: Sendable {
+    private let value = Mutex(0)
+    func add() { value.withLock { $0 += 1 } }
+    var count: Int { value.withLock { $0 } }
+}
