@@ -35,7 +35,7 @@ struct ManifestCorpusTests {
     @Test(arguments: tables)
     func `every manifest is read and its rows add up`(table: Table) throws {
         let folder = try #require(Corpus.root).appending(path: "tables/\(table.name)")
-        let metadata = try MetadataFile.decode(try Corpus.bytes(folder.appending(path: table.metadata)))
+        let metadata = try TableMetadataFile.decode(try Corpus.bytes(folder.appending(path: table.metadata)))
         for snapshot in metadata.snapshots {
             guard let list = snapshot.manifestList.flatMap({ find($0, in: folder) }) else { continue }
             let files = try ManifestList.decode(try Corpus.bytes(list), path: list.path)

@@ -4,7 +4,7 @@ import Clocks
 extension Datum {
     public enum Order: Sendable { case less, equal, greater }
 
-    /// How two values of one type compare; nil when they are of different types.
+    /// How two values of one type compare, or a float and a double; nil when they are of different types.
     public func order(to other: Datum) -> Order? {
         switch (self, other) {
         case (.boolean(let left), .boolean(let right)): Self.order(left ? 1 : 0, right ? 1 : 0)
@@ -16,6 +16,8 @@ extension Datum {
             Self.order(left, right)
         case (.float(let left), .float(let right)): Self.order(Self.rank(left), Self.rank(right))
         case (.double(let left), .double(let right)): Self.order(Self.rank(left), Self.rank(right))
+        case (.float(let left), .double(let right)): Self.order(Self.rank(Double(left)), Self.rank(right))
+        case (.double(let left), .float(let right)): Self.order(Self.rank(left), Self.rank(Double(right)))
         case (.string(let left), .string(let right)): Self.order(bytes: left.utf8, right.utf8)
         case (.uuid(let left), .uuid(let right)): Self.order(left, right)
         case (.fixed(let left), .fixed(let right)), (.binary(let left), .binary(let right)):
@@ -64,7 +66,7 @@ extension Datum: Hashable {
     public func hash(into hasher: inout Hasher) {
         switch self {
         case .boolean(let value): hasher.combine(value)
-        case .float(let value): hasher.combine(Self.rank(value))
+        case .float(let value): hasher.combine(Self.rank(Double(value)))
         case .double(let value): hasher.combine(Self.rank(value))
         case .string(let value): hasher.combine(Array(value.utf8))
         case .uuid(let value): hasher.combine(value)

@@ -66,28 +66,44 @@ enum DatumText {
 
     /// Parses `-12.50` or `2E+3` to a number of the wanted scale; nil when digits would be lost.
     static func parseDecimal(_ text: String, scale: Int) -> Int128? {
+        guard let (floor, isExact) = parseDecimalFloor(text, scale: scale) else { return nil }
+        return isExact ? floor : nil
+    }
+
+    /// The same, rounded down where digits would be lost.
+    static func parseDecimalFloor(_ text: String, scale: Int) -> (floor: Int128, isExact: Bool)? {
         let parts = text.split(whereSeparator: { $0 == "e" || $0 == "E" })
         guard let mantissa = parts.first, parts.count <= 2, text.utf8.count <= 80 else { return nil }
         let exponent = parts.count == 2 ? Int(parts[1]) : 0
-        guard let exponent, abs(exponent) <= 80 else { return nil }
+        guard let exponent, abs(exponent) <= 400 else { return nil }
         let halves = mantissa.split(separator: ".", omittingEmptySubsequences: false)
         guard halves.count <= 2 else { return nil }
         let fraction = halves.count == 2 ? String(halves[1]) : ""
         guard let whole = halves.first, fraction.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-            var value = Int128(String(whole) + fraction)
+            let digits = Int128(String(whole) + fraction)
         else { return nil }
-        var shift = scale - fraction.utf8.count + exponent
-        while shift > 0 {
-            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            guard !overflow else { return nil }
-            value = product
-            shift -= 1
+        return shift(digits, by: scale - fraction.utf8.count + exponent)
+    }
+
+    static func isDecimal(_ text: String) -> Bool {
+        parseDecimalFloor(text, scale: 0) != nil || parseDecimalFloor(text, scale: -Limits.decimalPrecisionMax) != nil
+    }
+
+    private static func shift(_ digits: Int128, by places: Int) -> (floor: Int128, isExact: Bool)? {
+        var value = digits
+        var isExact = true
+        for _ in 0..<abs(places) where value != 0 {
+            if places > 0 {
+                let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+                guard !overflow else { return nil }
+                value = product
+            } else {
+                let rest = value % 10
+                if rest != 0 { isExact = false }
+                value = value / 10 - (rest < 0 ? 1 : 0)
+                if value == -1 && !isExact { break }
+            }
         }
-        while shift < 0 {
-            guard value % 10 == 0 else { return nil }
-            value /= 10
-            shift += 1
-        }
-        return value
+        return (value, isExact)
     }
 }

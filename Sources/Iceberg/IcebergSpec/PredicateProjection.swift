@@ -1,0 +1,106 @@
+extension BoundPredicate {
+    /// A filter over partition values that lets every partition pass that may hold a row passing this one.
+    ///
+    /// Tests in the result name partition fields by their ids.
+    public func projected(onto spec: PartitionSpec) -> BoundPredicate {
+        switch self {
+        case .alwaysTrue, .alwaysFalse: self
+        case .and(let terms): .all(of: terms.map { $0.projected(onto: spec) })
+        case .or(let terms): .any(of: terms.map { $0.projected(onto: spec) })
+        case .test(let test):
+            .all(
+                of: spec.fields.filter { $0.sourceIDs == [test.fieldID] }.compactMap { field in
+                    field.transform.project(test).map {
+                        .test(
+                            BoundTest(
+                                fieldID: field.fieldID, type: field.transform.resultType(of: test.type), operation: $0))
+                    }
+                })
+        }
+    }
+}
+
+extension Transform {
+    /// What a test of a column says about this transform's value; nil when nothing.
+    public func project(_ test: BoundTest) -> BoundTest.Operation? {
+        switch self {
+        case .void, .unknown: return nil
+        case .identity: return test.operation
+        case .bucket, .truncate, .year, .month, .day, .hour: break
+        }
+        switch test.operation {
+        case .isNull, .notNull: return test.operation
+        case .isNaN, .notNaN, .notIn: return nil
+        case .isIn(let literals): return project(in: literals)
+        case .startsWith(let prefix): return project(prefix: prefix, starts: true)
+        case .notStartsWith(let prefix): return project(prefix: prefix, starts: false)
+        case .compare(.equal, let literal): return project(in: [literal])
+        case .compare(.notEqual, _): return nil
+        case .compare(let comparison, let literal): return project(comparison, literal)
+        }
+    }
+
+    private var isTime: Bool { [.year, .month, .day, .hour].contains(self) }
+
+    private func project(in literals: [Datum]) -> BoundTest.Operation? {
+        var values: Set<Datum> = []
+        for literal in literals {
+            guard let value = apply(literal) else { return nil }
+            values.insert(value)
+            if let next = raisedBefore1970(value) { values.insert(next) }
+        }
+        let sorted = values.sorted { $0.order(to: $1) == .less }
+        return sorted.count == 1 ? .compare(.equal, sorted[0]) : .isIn(sorted)
+    }
+
+    private func project(_ comparison: Comparison, _ literal: Datum) -> BoundTest.Operation? {
+        guard preservesOrder else { return nil }
+        switch comparison {
+        case .less, .lessOrEqual:
+            let edge = comparison == .less ? literal.stepped(by: -1) ?? literal : literal
+            return apply(edge).map { .compare(.lessOrEqual, raisedBefore1970($0) ?? $0) }
+        case .greater, .greaterOrEqual:
+            let edge = comparison == .greater ? literal.stepped(by: 1) ?? literal : literal
+            return apply(edge).map { .compare(.greaterOrEqual, $0) }
+        case .equal, .notEqual: return nil
+        }
+    }
+
+    /// Old writers rounded times before 1970 towards 1970: the unit after is where such a row may lie, too.
+    private func raisedBefore1970(_ value: Datum) -> Datum? {
+        guard isTime, let number = value.integer, number < 0 else { return nil }
+        return value.stepped(by: 1)
+    }
+
+    private func project(prefix: String, starts: Bool) -> BoundTest.Operation? {
+        guard case .truncate(let width) = self else { return nil }
+        let length = prefix.unicodeScalars.count
+        if length < width { return starts ? .startsWith(prefix) : .notStartsWith(prefix) }
+        if !starts { return length == width ? .compare(.notEqual, .string(prefix)) : nil }
+        return apply(.string(prefix)).map { .compare(.equal, $0) }
+    }
+}
+
+extension Datum {
+    /// The next or previous value of a discrete type; nil at its end and for other types.
+    func stepped(by step: Int64) -> Datum? {
+        func add(_ value: Int64) -> Int64? {
+            let (sum, overflow) = value.addingReportingOverflow(step)
+            return overflow ? nil : sum
+        }
+        switch self {
+        case .int(let value): return Int32(exactly: Int64(value) + step).map { .int($0) }
+        case .date(let value): return Int32(exactly: Int64(value) + step).map { .date($0) }
+        case .long(let value): return add(value).map { .long($0) }
+        case .time(let value): return add(value).map { .time($0) }
+        case .timestamp(let value): return add(value).map { .timestamp($0) }
+        case .timestamptz(let value): return add(value).map { .timestamptz($0) }
+        case .timestampNanos(let value): return add(value).map { .timestampNanos($0) }
+        case .timestamptzNanos(let value): return add(value).map { .timestamptzNanos($0) }
+        case .decimal(let unscaled, let scale):
+            let (sum, overflow) = unscaled.addingReportingOverflow(Int128(step))
+            return overflow ? nil : .decimal(unscaled: sum, scale: scale)
+        default: return nil
+        }
+    }
+}
