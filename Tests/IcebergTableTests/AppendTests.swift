@@ -53,7 +53,8 @@ import Testing
         let append = Append(
             files: [table.file("a")], summary: ["log": "7", "operation": "nonsense"], properties: ["watermark": "12"])
         try await table.commit(
-            try await append.prepare(base: table.metadata, loader: table.loader, random: table.random, now: table.now()))
+            try await append.prepare(base: table.metadata, loader: table.loader, random: table.random, now: table.now())
+        )
         #expect(table.metadata.properties["watermark"] == "12")
         #expect(table.metadata.currentSnapshot?.summary["log"] == "7")
         #expect(table.metadata.currentSnapshot?.operation == "append")
@@ -127,11 +128,12 @@ import Testing
             path: "m", length: length, partitionSpecID: 0, sequenceNumber: 1, minSequenceNumber: 1, addedSnapshotID: 1)
     }
 
-    @Test(arguments: [
-        // The newest first: full groups at the old end stay, the newest waits for its count.
-        ([1, 1, 1], [1, 1, 1]), ([1, 1, 1, 1], [4]), ([1, 9, 9], [1, 9, 9]), ([1, 1, 4, 4, 9], [1, 1, 8, 9]),
-        ([1, 1, 1, 1, 9, 5, 4], [4, 9, 9]), ([20, 1], [20, 1]),
-    ] as [([Int64], [Int64])])
+    @Test(
+        arguments: [
+            // The newest first: full groups at the old end stay, the newest waits for its count.
+            ([1, 1, 1], [1, 1, 1]), ([1, 1, 1, 1], [4]), ([1, 9, 9], [1, 9, 9]), ([1, 1, 4, 4, 9], [1, 9, 9]),
+            ([1, 1, 1, 1, 9, 5, 4], [4, 9, 9]), ([20, 1], [20, 1]),
+        ] as [([Int64], [Int64])])
     func `groups fill from the oldest on`(lengths: [Int64], expected: [Int64]) {
         let merge = ManifestMerge(properties: [
             "commit.manifest.min-count-to-merge": "4", "commit.manifest.target-size-bytes": "9",

@@ -128,9 +128,10 @@ import Testing
                 .overwrite, manifests: kept + [manifest], changes: SnapshotChanges(), summary: [:], properties: [:]))
     }
 
-    @Test(arguments: [
-        (DataFile.Content.positionDeletes, 0, false), (.positionDeletes, 7, true), (.equalityDeletes, 0, false),
-    ] as [(DataFile.Content, Int32, Bool)])
+    @Test(
+        arguments: [
+            (DataFile.Content.positionDeletes, 0, false), (.positionDeletes, 7, true), (.equalityDeletes, 0, false),
+        ] as [(DataFile.Content, Int32, Bool)])
     func `deleted rows are never brought back`(content: DataFile.Content, hour: Int32, isAllowed: Bool) async throws {
         var table = try TestTable()
         let a = table.file("a")
