@@ -9,10 +9,17 @@ enum StoreUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertible
     case local
     /// The memory store behind faults that retries must hide.
     case retryingOverFaults
+    /// A real server, when there is one.
+    case s3
 
     var testDescription: String { rawValue }
 
-    static let available = allCases
+    static let available = allCases.filter { $0 != .s3 || SeaweedServer.binary != nil }
+
+    /// Texts as they were listed; put into the order of their bytes for SeaweedFS, which orders by directory.
+    func ordered(_ texts: [String]) -> [String] {
+        self == .s3 ? texts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } : texts
+    }
 
     func open() async throws -> Fixture {
         switch self {
@@ -22,6 +29,10 @@ enum StoreUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertible
             return Fixture(
                 store: try LocalObjectStore(root: directory.path), bucket: try BucketName("bucket"),
                 directory: directory)
+        case .s3:
+            let server = try await SeaweedServer.shared.value
+            return Fixture(
+                store: RetryingObjectStore(wrapping: try server.store()), bucket: try await server.newBucket())
         case .retryingOverFaults:
             let faulty = FaultyObjectStore(
                 wrapping: MemoryObjectStore(), plan: FaultyObjectStore.Plan(faultsPerThousand: 300, seed: 42))

@@ -22,8 +22,9 @@ public protocol ObjectStore: Sendable {
         _ location: ObjectLocation, _ bytes: [UInt8], condition: PutCondition, contentType: String?
     ) async throws(ObjectStoreError) -> PutOutcome
 
-    /// Objects whose key begins with `prefix`, in key order, after `startAfter`, at most `limit` (1 to 1000) a page.
-    /// With a `delimiter`, keys are folded into common prefixes up to it.
+    /// Objects whose key begins with `prefix`, in the order of the bytes of their keys, after `startAfter` (a key, or what
+    /// the page before gave as `next`), at most `limit` (1 to 1000) a page. With a `delimiter`, keys are folded into
+    /// common prefixes up to it. S3 servers that keep directories may order `a/` before `a-`.
     func list(
         _ bucket: BucketName, prefix: String, delimiter: String?, startAfter: String?, limit: Int
     ) async throws(ObjectStoreError) -> ObjectPage
@@ -83,7 +84,7 @@ public struct StoredObject: Sendable {
 public struct ObjectPage: Sendable {
     public let objects: [ObjectInfo]
     public let commonPrefixes: [String]
-    /// Pass as `startAfter` for the next page; nil when this is the last.
+    /// Pass as `startAfter`, unchanged, for the next page; nil when this is the last.
     public let next: String?
 
     public init(objects: [ObjectInfo], commonPrefixes: [String], next: String?) {

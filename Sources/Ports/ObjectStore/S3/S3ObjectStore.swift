@@ -84,7 +84,7 @@ public final class S3ObjectStore: ObjectStore {
         call.query = [("list-type", "2"), ("max-keys", String(min(max(limit, 1), 1000)))]
         if !prefix.isEmpty { call.query.append(("prefix", prefix)) }
         if let delimiter, !delimiter.isEmpty { call.query.append(("delimiter", delimiter)) }
-        if let startAfter, !startAfter.isEmpty { call.query.append(("start-after", startAfter)) }
+        if let startAfter, !startAfter.isEmpty { call.query.append(S3Listing.parameter(startingAfter: startAfter)) }
         let response = try await client.succeed(call)
         return try S3Listing.page(try client.document(response, call, root: "ListBucketResult"), call.what)
     }
