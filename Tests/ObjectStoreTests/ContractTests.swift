@@ -142,7 +142,8 @@ import Testing
     @Test(arguments: StoreUnderTest.available)
     func `of 32 racing writers exactly one creates the object`(kind: StoreUnderTest) async throws {
         let fixture = try await kind.open()
-        for round in 0..<4 {
+        // SeaweedFS takes seconds over a race of this size.
+        for round in 0..<(kind == .s3 ? 1 : 8) {
             let key = "race/\(round)/type=a b/object"
             let winners: [String] = try await withThrowingTaskGroup(of: String?.self) { group in
                 for writer in 0..<32 {

@@ -141,4 +141,89 @@ struct LocalObjectStoreTests {
     @Test(arguments: ["relative/path", "/", "", "/a/../b"]) func `a root must be absolute and plain`(root: String) {
         #expect(throws: ObjectStoreError.self) { try LocalObjectStore(root: root) }
     }
+
+    @Test func `an object outlives what a crash between naming and tidying left behind`() async throws {
+        _ = try await put("a", .ifAbsent)
+        let leftover = "\(directory.path)/.object-store/temporary/left"
+        try FileSystem.link("\(directory.path)/events/a", to: leftover)
+        try await store.delete(bucket, [ObjectKey("b")])
+        #expect(try await put("a", .ifAbsent) == .conditionFailed)
+        try FileSystem.removeFile(leftover)
+        #expect(try await store.get(at("a"), range: nil).bytes == Array("a".utf8))
+    }
+
+    @Test func `two stores on one directory, as two processes have, decide together`() async throws {
+        let stores = [store, try LocalObjectStore(root: directory.path), try LocalObjectStore(root: directory.path)]
+        let (location, bucket) = (try at("shared/counter"), bucket)
+        _ = try await put("shared/counter", .ifAbsent)
+        let outcomes: [Bool] = try await withThrowingTaskGroup(of: Bool.self) { group in
+            let etag = try #require(try await store.head(location)?.etag)
+            for writer in 0..<24 {
+                let store = stores[writer % stores.count]
+                group.addTask {
+                    try await store.put(location, [UInt8(writer)], condition: .ifMatch(etag), contentType: nil)
+                        != .conditionFailed
+                }
+                group.addTask {
+                    // Others come and go in the same directory meanwhile.
+                    let key = try ObjectKey("shared/other-\(writer)")
+                    let other = ObjectLocation(bucket: bucket, key: key)
+                    _ = try await store.put(other, [], condition: .ifAbsent, contentType: nil)
+                    try await store.delete(bucket, [key])
+                    return false
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.count { $0 } == 1)
+    }
+
+    @Test(.enabled(if: SmallDisk.isPossible, "needs the right to mount a file system"))
+    func `a full disk is no space, leaves nothing behind and lets go on after deleting`() async throws {
+        let disk = try SmallDisk(sizeKiB: 256)
+        defer { disk.unmount() }
+        let store = try LocalObjectStore(root: disk.path + "/store")
+        let location = try at("large")
+        _ = try await store.put(at("kept"), [UInt8](repeating: 1, count: 100_000), condition: .always, contentType: nil)
+        for condition in [PutCondition.always, .ifAbsent] {
+            let error = await #expect(throws: ObjectStoreError.self) {
+                try await store.put(
+                    location, [UInt8](repeating: 2, count: 400_000), condition: condition, contentType: nil)
+            }
+            #expect(error?.code == .noSpace)
+            #expect(error?.effect == ObjectStoreError.Effect.none)
+        }
+        #expect(try await store.head(location) == nil)
+        #expect(try FileSystem.list("\(disk.path)/store/.object-store/temporary") == [])
+        try await store.delete(bucket, [ObjectKey("kept")])
+        _ = try await store.put(location, [UInt8](repeating: 2, count: 150_000), condition: .ifAbsent, contentType: nil)
+        #expect(try await store.head(location)?.size == 150_000)
+    }
+}
+
+/// A file system of few bytes in memory.
+struct SmallDisk {
+    let path: String
+
+    static let isPossible: Bool = {
+        guard let disk = try? SmallDisk(sizeKiB: 64) else { return false }
+        disk.unmount()
+        return true
+    }()
+
+    struct Refused: Error {}
+
+    init(sizeKiB: Int) throws {
+        path = NSTemporaryDirectory() + "small-disk-\(Foundation.UUID().uuidString)"
+        try FileSystem.createDirectories(path)
+        guard mount("tmpfs", path, "tmpfs", 0, "size=\(sizeKiB)k") == 0 else {
+            try FileSystem.removeEmptyDirectory(path)
+            throw Refused()
+        }
+    }
+
+    func unmount() {
+        umount2(path, Int32(MNT_DETACH))
+        rmdir(path)
+    }
 }
