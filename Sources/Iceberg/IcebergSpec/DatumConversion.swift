@@ -33,7 +33,9 @@ extension Datum {
             return Self.decimal("\(unscaled)E\(-own)", type, scale, isNegative: unscaled < 0)
         case (.string(let text), _): return Self.convert(text, to: type)
         case (.date(let days), _):
-            return Self.convert(microseconds: Int64(days) * DatumText.microsecondsPerDay, to: type)
+            let (time, overflow) = Int64(days).multipliedReportingOverflow(by: DatumText.microsecondsPerDay)
+            if overflow { return days > 0 ? .aboveAll : .belowAll }
+            return Self.convert(microseconds: time, to: type)
         case (.timestamp(let value), _), (.timestamptz(let value), _):
             return Self.convert(microseconds: value, to: type)
         case (.timestampNanos(let value), _), (.timestamptzNanos(let value), _):
@@ -106,7 +108,7 @@ extension Datum {
         switch type {
         case .date:
             let days = Timestamp(microseconds: value).days
-            guard days * DatumText.microsecondsPerDay == value else { return .impossible }
+            guard days &* DatumText.microsecondsPerDay == value else { return .impossible }
             return narrow(days).map { .value(.date($0)) } ?? .impossible
         case .timestamp: return .value(.timestamp(value))
         case .timestamptz: return .value(.timestamptz(value))

@@ -7,11 +7,12 @@ extension Transform {
     /// - Parameter value: what `apply` gave.
     public func humanString(_ value: Datum?) -> String {
         guard let value else { return "null" }
+        let number = value.integer.map { Int64(Int32(clamping: $0)) }
         switch self {
-        case .year: return value.integer.map { Timestamp.pad(Int($0) + 1970, 4) } ?? value.humanString
-        case .month: return value.integer.map { Self.month($0) } ?? value.humanString
-        case .day: return value.integer.map { DatumText.date($0) } ?? value.humanString
-        case .hour: return value.integer.map { Self.hour($0) } ?? value.humanString
+        case .year: return number.map { Timestamp.pad(Int($0) + 1970, 4) } ?? value.humanString
+        case .month: return number.map { Self.month($0) } ?? value.humanString
+        case .day: return number.map { DatumText.date($0) } ?? value.humanString
+        case .hour: return number.map { Self.hour($0) } ?? value.humanString
         case .identity, .void, .bucket, .truncate, .unknown: return value.humanString
         }
     }

@@ -61,7 +61,7 @@ public struct FileMetrics: Sendable {
         let isFloating = type == .float || type == .double
         let nulls = nullValueCounts[fieldID]
         let nans = isFloating ? nanValueCounts[fieldID] : 0
-        let values = valueCounts[fieldID].map { $0 - (nulls ?? 0) - (nans ?? 0) }
+        let values = valueCounts[fieldID].map { $0 &- (nulls ?? 0) &- (nans ?? 0) }
         return FieldRange(
             lower: bound(lowerBounds[fieldID]), upper: bound(upperBounds[fieldID]), mayHaveNull: nulls != 0,
             mayHaveValue: nulls == nil || values != 0, mayHaveNaN: nans != 0)

@@ -268,7 +268,9 @@ extension TableMetadataBuilder {
         }
         try checkTime(of: snapshot)
         if state.formatVersion >= 3 { try addRows(of: snapshot) }
-        state.snapshots.append(snapshot)
+        var kept = snapshot
+        if state.formatVersion == 1 { kept.sequenceNumber = 0 }
+        state.snapshots.append(kept)
         addedSnapshots.insert(id)
     }
 

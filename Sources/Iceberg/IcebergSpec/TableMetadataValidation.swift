@@ -15,6 +15,10 @@ extension TableMetadata {
         try require(
             sortOrder(id: defaultSortOrderID) != nil, "$.default-sort-order-id",
             "there is no sort order with id \(defaultSortOrderID), only \(sortOrders.map(\.orderID))")
+        let ids =
+            [lastColumnID, lastPartitionID] + schemas.map(\.schemaID) + partitionSpecs.map(\.specID)
+            + sortOrders.map(\.orderID)
+        try require(ids.allSatisfy { $0 <= Int32.max }, "$", "ids beyond 32 bits")
         try validateSnapshots()
         try validateLogs()
     }
