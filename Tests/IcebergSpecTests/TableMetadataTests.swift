@@ -176,7 +176,8 @@ struct TableMetadataTests {
 struct HostileValueTests {
     @Test(arguments: [
         Datum.date(.max), .date(.min), .timestamptz(.max), .timestamptz(.min), .timestampNanos(.min), .long(.min),
-        .long(.max), .double(.infinity), .double(-1e300), .double(.leastNonzeroMagnitude), .decimal(unscaled: .max, scale: 38),
+        .long(.max), .double(.infinity), .double(-1e300), .double(.leastNonzeroMagnitude),
+        .decimal(unscaled: .max, scale: 38),
         .decimal(unscaled: .min, scale: 0), .string("-1e-399"), .string("9e399"), .float(.nan), .binary([]),
     ])
     func `extreme values neither trap nor change their order`(_ value: Datum) {
