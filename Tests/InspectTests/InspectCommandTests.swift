@@ -1,0 +1,53 @@
+import Bytes
+import Clocks
+import Foundation
+import Inspect
+import JSONFormat
+import ParquetFormat
+import Testing
+import WriteAheadLog
+
+@Suite struct `Inspection` {
+    @Test(arguments: [[], ["parquet"], ["nothing", "x"], ["parquet", "a", "b"]])
+    func `a wrong command line prints the usage`(arguments: [String]) {
+        let result = InspectCommand.run(arguments)
+        #expect(result.exitCode == 2)
+        #expect(result.output.contains("usage:"))
+    }
+
+    @Test(arguments: ["parquet", "avro", "metadata", "log"])
+    func `a file that is not there, or is something else, is an error with its path`(kind: String) throws {
+        let garbage = FileManager.default.temporaryDirectory.appending(path: "garbage-\(Clocks.UUID.random())").path
+        let missing = InspectCommand.run([kind, garbage])
+        #expect(missing.exitCode == 1)
+        try Data("not a file of ours".utf8).write(to: URL(filePath: garbage))
+        let result = InspectCommand.run([kind, garbage])
+        #expect(result.exitCode == 1)
+        #expect(result.output.contains(garbage))
+        try FileManager.default.removeItem(atPath: garbage)
+    }
+
+    @Test func `a log is described record by record, and its torn tail named`() throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "log-\(Clocks.UUID.random())").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let log = try WriteAheadLog(storage: DirectoryStorage(path: directory))
+        try log.start { _, _ in }
+        for text in ["a", "bb", "ccc"] { _ = try log.enqueue(Array(text.utf8)) { _ in } }
+        log.close()
+        let segment = try #require(
+            FileManager.default.contentsOfDirectory(atPath: directory).first { $0.hasSuffix(".segment") })
+        let file = try #require(FileHandle(forWritingAtPath: "\(directory)/\(segment)"))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data([1, 2, 3]))
+        try file.close()
+
+        let result = InspectCommand.run(["--json", "log", directory])
+        #expect(result.exitCode == 0)
+        let described = try JSONValue.parse(result.output)
+        let first = try #require(described["segments"]?.array?.first)
+        #expect(first["records"] == 3)
+        #expect(first["payload bytes"] == 6)
+        #expect(first["bytes after the last whole record"] == 3)
+    }
+}
