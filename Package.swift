@@ -130,8 +130,8 @@ let layers = [
             module(
                 "ServiceHost",
                 uses: [
-                    "Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "Configuration", "Lifecycle", "Files",
-                    "HTTP", "HTTPServer", "ObjectStore", "IcebergCatalog",
+                    "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry", "Configuration",
+                    "Lifecycle", "Files", "HTTP", "HTTPServer",
                 ])
         ]),
     Layer(

@@ -76,54 +76,10 @@ public final class ShutdownSequence: Sendable {
         return true
     }
 
-    /// Unlike `withDeadline` this does not wait for a step that ignores its cancellation.
     private static func run(_ step: Step, milliseconds: Int, clock: any MonotonicClock) async -> Bool {
-        let outcome = FirstOutcome()
-        let work = Task {
+        await withAbandonment(milliseconds: milliseconds, clock: clock) {
             await step.action()
-            outcome.resolve(true)
-        }
-        let timer = Task {
-            do {
-                try await clock.sleep(milliseconds: milliseconds)
-                outcome.resolve(false)
-            } catch {
-                // Cancelled because the step has ended.
-            }
-        }
-        let isDone = await outcome.value()
-        timer.cancel()
-        if !isDone { work.cancel() }
-        return isDone
-    }
-}
-
-/// Holds the first of several results for the one who waits.
-private final class FirstOutcome: Sendable {
-    private struct State {
-        var value: Bool?
-        var waiter: CheckedContinuation<Bool, Never>?
-    }
-
-    private let state = Mutex(State())
-
-    func resolve(_ value: Bool) {
-        let waiter = state.withLock { state in
-            guard state.value == nil else { return nil as CheckedContinuation<Bool, Never>? }
-            state.value = value
-            defer { state.waiter = nil }
-            return state.waiter
-        }
-        waiter?.resume(returning: value)
-    }
-
-    func value() async -> Bool {
-        await withCheckedContinuation { continuation in
-            let value = state.withLock { state in
-                if state.value == nil { state.waiter = continuation }
-                return state.value
-            }
-            if let value { continuation.resume(returning: value) }
-        }
+            return true
+        } ?? false
     }
 }

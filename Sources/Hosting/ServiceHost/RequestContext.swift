@@ -1,0 +1,162 @@
+import Bytes
+import Clocks
+import HTTP
+import JSONFormat
+import Telemetry
+
+/// Who sends a request, as far as it is proved.
+package struct Caller: Hashable, Sendable, CustomStringConvertible {
+    package enum Kind: Hashable, Sendable {
+        /// Nothing was shown.
+        case anonymous
+        /// An API key.
+        case key
+        /// Another worker or application, over a service binding.
+        case binding
+        /// Somebody the service's own `Authenticator` knows: a token's subject, a user.
+        case principal
+    }
+
+    package let kind: Kind
+    /// For logs: a key's fingerprint, the name of the binding, the principal.
+    package let name: String
+    /// What a principal may do, in the service's own terms.
+    package let roles: Set<String>
+
+    package init(kind: Kind, name: String, roles: Set<String> = []) {
+        self.kind = kind
+        self.name = name
+        self.roles = roles
+    }
+
+    package static let anonymous = Caller(kind: .anonymous, name: "anonymous")
+
+    package var isAnonymous: Bool { kind == .anonymous }
+    package var description: String { kind == .anonymous ? name : "\(kind):\(name)" }
+}
+
+/// A request with all that was found out about it before the handler is called.
+package struct RequestContext: Sendable {
+    /// The body is decoded (`Content-Encoding` undone) and within `MAX_BODY_BYTES`.
+    package let request: HTTPRequest
+    package let caller: Caller
+    /// Accepted from the caller or made; in the response, every log record, and every call over a binding.
+    package let requestID: String
+    package let trace: TraceParent
+    /// The address of the client: of the peer, or what a trusted proxy says. `unix` over a Unix socket.
+    package let clientAddress: String
+    let parameters: [(name: String, value: String)]
+    let baseLogger: Logger
+
+    /// The decoded value of `{name}` in the route's template.
+    package func parameter(_ name: String) -> String {
+        guard let found = parameters.first(where: { $0.name == name }) else {
+            preconditionFailure("the route has no parameter {\(name)}")
+        }
+        return found.value
+    }
+
+    /// The first query parameter of that name.
+    package func query(_ name: String) -> String? { request.parameter(name) }
+
+    /// A query parameter that is a whole number within `range`.
+    package func query(_ name: String, in range: ClosedRange<Int>) throws(ServiceError) -> Int? {
+        guard let text = query(name) else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            throw .badRequest(
+                "the parameter \(name) must be a whole number from \(range.lowerBound) to \(range.upperBound),"
+                    + " not \"\(text.prefix(100))\"")
+        }
+        return number
+    }
+
+    /// A query parameter that is `true` or `false`; present without a value means true.
+    package func flag(_ name: String, default fallback: Bool = false) throws(ServiceError) -> Bool {
+        switch query(name) {
+        case nil: return fallback
+        case "true", "1", "": return true
+        case "false", "0": return false
+        case let text?: throw .badRequest("the parameter \(name) must be true or false, not \"\(text.prefix(100))\"")
+        }
+    }
+
+    /// The body as JSON.
+    package func json() throws(ServiceError) -> JSONCursor {
+        do {
+            return JSONCursor(try JSONValue.parse(request.body))
+        } catch {
+            throw .badRequest("the body is not JSON: \(error)")
+        }
+    }
+
+    /// The body as JSON, an empty one as `{}`.
+    package func jsonIfAny() throws(ServiceError) -> JSONCursor {
+        request.body.isEmpty ? JSONCursor([:]) : try json()
+    }
+
+    /// A logger whose records carry the request's ids. Made on each call: keep it where it is used often.
+    package var logger: Logger { baseLogger.with(["request_id": requestID, "trace_id": trace.traceID]) }
+}
+
+/// The trace a request belongs to: W3C Trace Context, level 1.
+package struct TraceParent: Hashable, Sendable {
+    /// 32 hexadecimal digits.
+    package let traceID: String
+    /// 16 hexadecimal digits: of the caller's span, or ours when we make one.
+    package let parentID: String
+    package let flags: String
+
+    /// Takes a `traceparent` header; nil when it is not valid.
+    package init?(_ header: String) {
+        let parts = header.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[0].utf8.count == 2, parts[0] != "ff", parts[0] != "00" || parts.count == 4,
+            parts[1].utf8.count == 32, parts[2].utf8.count == 16, parts[3].utf8.count == 2
+        else { return nil }
+        let isHexadecimal = parts[..<4].allSatisfy { part in
+            part.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        }
+        let isZero = { (text: Substring) in text.utf8.allSatisfy { $0 == 0x30 } }
+        guard isHexadecimal, !isZero(parts[1]), !isZero(parts[2]) else { return nil }
+        traceID = String(parts[1])
+        parentID = String(parts[2])
+        flags = String(parts[3])
+    }
+
+    private init(traceID: String, parentID: String, flags: String) {
+        self.traceID = traceID
+        self.parentID = parentID
+        self.flags = flags
+    }
+
+    /// A new trace.
+    package static func make(_ random: any RandomSource) -> TraceParent {
+        TraceParent(
+            traceID: HexadecimalText.make(random.next() | 1, random.next()),
+            parentID: HexadecimalText.make(random.next() | 1),
+            flags: "01")
+    }
+
+    /// The same trace, one span on.
+    package func child(_ random: any RandomSource) -> TraceParent {
+        TraceParent(traceID: traceID, parentID: HexadecimalText.make(random.next() | 1), flags: flags)
+    }
+
+    package var header: String { "00-\(traceID)-\(parentID)-\(flags)" }
+}
+
+/// Hexadecimal text of words, without going through arrays: made for every request.
+enum HexadecimalText {
+    static func make(_ words: UInt64...) -> String {
+        String(unsafeUninitializedCapacity: words.count * 16) { buffer in
+            var offset = 0
+            for word in words {
+                for shift in stride(from: UInt64(60), through: 0, by: -4) {
+                    let digit = UInt8(truncatingIfNeeded: word >> shift & 15)
+                    buffer[offset] = digit < 10 ? 0x30 + digit : 0x57 + digit
+                    offset += 1
+                }
+            }
+            return offset
+        }
+    }
+}

@@ -1,0 +1,217 @@
+import Clocks
+import HTTP
+import JSONFormat
+import Telemetry
+
+/// Everything between the server and a handler: ids, routing, origin, caller, limits, body, errors, log, metrics, audit.
+struct RequestPipeline: Sendable {
+    let configuration: WorkerConfiguration
+    let router: Router
+    let table: RouteTable
+    let access: AccessPolicy
+    let crossOrigin: CrossOrigin
+    let rateLimiter: RateLimiter?
+    let clientAddress: ClientAddress
+    let logger: Logger
+    let clock: any MonotonicClock
+    let random: any RandomSource
+    private let requests: MetricFamily<Counter>
+    private let durations: MetricFamily<Histogram>
+
+    init(
+        configuration: WorkerConfiguration, router: Router, logger: Logger, metrics: MetricsRegistry,
+        clock: any MonotonicClock = SystemClock(), wallClock: any WallClock = SystemClock(),
+        random: any RandomSource = SystemRandom()
+    ) {
+        self.configuration = configuration
+        self.router = router
+        table = RouteTable(router)
+        access = AccessPolicy(
+            environment: configuration.environment, keys: configuration.keys,
+            bindingSecret: configuration.bindingSecret,
+            clock: wallClock)
+        crossOrigin = CrossOrigin(
+            allowedOrigins: configuration.allowedOrigins, environment: configuration.environment)
+        rateLimiter = RateLimiter(
+            requestsMax: configuration.rateLimitRequestsMax,
+            windowMilliseconds: configuration.rateLimitWindowMilliseconds, clock: clock)
+        clientAddress = ClientAddress(trustedProxies: configuration.trustedProxies)
+        self.logger = logger
+        self.clock = clock
+        self.random = random
+        requests = metrics.counter(
+            "http_requests_total", "Requests answered.", labels: ["method", "route", "status"])
+        durations = metrics.histogram(
+            "http_request_duration_seconds", "Time from the whole request to its response.", labels: ["route"])
+    }
+
+    /// What is known of a request as it goes through.
+    private struct Progress {
+        var route: Router.Route?
+        var caller = Caller.anonymous
+        var rateLimitHeaders: HTTPHeaders = [:]
+    }
+
+    func respond(to request: HTTPRequest) async -> HTTPResponse {
+        let start = clock.nanoseconds()
+        let requestID = Self.requestID(request) ?? HexadecimalText.make(random.next(), random.next())
+        let trace = request.headers["traceparent"].flatMap { TraceParent($0) } ?? TraceParent.make(random)
+        let address = clientAddress.resolve(request)
+        var progress = Progress()
+        var response: HTTPResponse
+        do {
+            response = try await answer(request, requestID, trace, address, &progress)
+        } catch let error as ServiceError {
+            response = error.response
+        } catch {
+            response = unexpected(error, requestID, trace, request)
+        }
+        response.headers["X-Request-Id"] = requestID
+        response.headers["traceparent"] = trace.header
+        for field in progress.rateLimitHeaders.fields { response.headers[field.name] = field.value }
+        if let origin = request.headers["Origin"], crossOrigin.allows(origin, host: request.headers["Host"]) {
+            crossOrigin.decorate(&response, origin: origin)
+        }
+        record(request, response, progress, requestID, trace, address, nanoseconds: clock.nanoseconds() &- start)
+        return response
+    }
+
+    /// For requests the server itself refuses.
+    static func refusal(_ status: Int) -> HTTPResponse {
+        let message =
+            switch status {
+            case 413: "the body is longer than allowed"
+            case 431: "the request line and headers are longer than allowed"
+            case 501: "the transfer encoding is not known; chunked is"
+            case 503: "too many request bodies are being received"
+            default: "the request is malformed"
+            }
+        var error = ServiceError(status: status, message)
+        if status == 503 { error.headers["Retry-After"] = "1" }
+        return error.response
+    }
+
+    // MARK: -
+
+    private func answer(
+        _ request: HTTPRequest, _ requestID: String, _ trace: TraceParent, _ address: String, _ progress: inout Progress
+    ) async throws -> HTTPResponse {
+        if let origin = request.headers["Origin"], !crossOrigin.allows(origin, host: request.headers["Host"]) {
+            throw ServiceError.forbidden(
+                "the origin \"\(origin.prefix(200))\" may not call this service (ALLOWED_ORIGINS)")
+        }
+        let parameters: [(name: String, value: String)]
+        switch table.match(request.method, path: request.path) {
+        case .notFound:
+            throw ServiceError.notFound("there is nothing at \(request.method) \(request.path.prefix(200))")
+        case .badPath: throw ServiceError.badRequest("the path has a broken percent escape")
+        case .methodNotAllowed(let allowed):
+            if request.method == .options { return crossOrigin.preflight(request, methods: allowed) }
+            throw ServiceError(
+                status: 405, "\(request.method) is not allowed here; \(allowed.joined(separator: ", ")) are",
+                headers: ["Allow": allowed.joined(separator: ", ")])
+        case .route(let route, let found):
+            progress.route = route
+            parameters = found
+        }
+        guard let route = progress.route else { return HTTPResponse(status: 500) }
+        try await admit(request, route, address, &progress)
+        var decoded = request
+        try RequestBody.decode(&decoded, bytesMax: configuration.bodyBytesMax)
+        let context = RequestContext(
+            request: decoded, caller: progress.caller, requestID: requestID, trace: trace, clientAddress: address,
+            parameters: parameters, baseLogger: logger)
+        do {
+            return try await route.handler(context)
+        } catch {
+            if let mapped = error as? ServiceError ?? router.errorMapper?(error) { throw mapped }
+            throw error
+        }
+    }
+
+    /// Finds out who calls, and whether they may, now.
+    private func admit(
+        _ request: HTTPRequest, _ route: Router.Route, _ address: String, _ progress: inout Progress
+    ) async throws {
+        var refusal: ServiceError?
+        do {
+            progress.caller = try access.identify(request)
+            if progress.caller.isAnonymous, let authenticator = router.authenticator {
+                progress.caller = try await authenticator(request) ?? .anonymous
+            }
+            try access.check(progress.caller, for: route.access)
+        } catch let error as ServiceError {
+            refusal = error
+        }
+        // Failed attempts count too, by address, so that keys cannot be guessed at full speed.
+        if route.isRateLimited, progress.caller.kind != .binding, let rateLimiter {
+            let isKnown = refusal == nil && !progress.caller.isAnonymous
+            let decision = rateLimiter.decide(isKnown ? progress.caller.description : address)
+            progress.rateLimitHeaders = decision.headers
+            guard decision.isAllowed else {
+                throw ServiceError(
+                    status: 429, "more than \(decision.limit) requests; try again in \(decision.resetSeconds) s",
+                    headers: ["Retry-After": String(decision.resetSeconds)])
+            }
+        }
+        if let refusal { throw refusal }
+    }
+
+    /// The cause goes to the log only.
+    private func unexpected(
+        _ error: any Error, _ requestID: String, _ trace: TraceParent, _ request: HTTPRequest
+    ) -> HTTPResponse {
+        if error is CancellationError {
+            return ServiceError.unavailable("the request was cancelled", retryAfterSeconds: 1).response
+        }
+        logger.error(
+            "a handler failed",
+            [
+                "error": "\(error)", "error_type": "\(type(of: error))", "method": request.method.rawValue,
+                "path": request.path, "request_id": requestID, "trace_id": trace.traceID,
+            ])
+        return ServiceError(status: 500, "internal error; the log has more under request id \(requestID)").response
+    }
+
+    private func record(
+        _ request: HTTPRequest, _ response: HTTPResponse, _ progress: Progress, _ requestID: String,
+        _ trace: TraceParent, _ address: String, nanoseconds: UInt64
+    ) {
+        let template = progress.route?.template ?? "(none)"
+        requests.with(Self.knownMethod(request.method), template, String(response.status)).increment()
+        durations.with(template).observe(Double(nanoseconds) / 1e9)
+        let level: LogLevel =
+            response.status >= 500 ? .warn : progress.route?.isQuiet == true ? .debug : .info
+        logger.log(
+            level, "request",
+            [
+                "request_id": requestID, "trace_id": trace.traceID, "method": request.method.rawValue,
+                "path": request.path, "status": response.status, "duration_ms": Double(nanoseconds / 1000) / 1000,
+                "bytes_in": request.body.count, "bytes_out": response.body.count, "caller": progress.caller.description,
+                "remote": address,
+            ])
+        guard let route = progress.route, route.isAudited else { return }
+        logger.audit(
+            "\(route.method) \(route.template)",
+            [
+                "request_id": requestID, "who": progress.caller.description, "from": address, "target": request.path,
+                "status": response.status, "outcome": response.status < 400 ? "done" : "refused",
+            ])
+    }
+
+    /// A made-up method must not make a new series.
+    private static func knownMethod(_ method: HTTPMethod) -> String {
+        switch method.rawValue {
+        case "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH": method.rawValue
+        default: "other"
+        }
+    }
+
+    /// The caller's id, when it is short and printable.
+    private static func requestID(_ request: HTTPRequest) -> String? {
+        guard let given = request.headers["X-Request-Id"], (1...128).contains(given.utf8.count),
+            given.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+        else { return nil }
+        return given
+    }
+}

@@ -1,0 +1,171 @@
+import Clocks
+import Configuration
+import Glibc
+import HTTP
+import HTTPServer
+import Lifecycle
+import Synchronization
+import Telemetry
+
+/// A running worker of the suite, as its service sees it: configuration common to all, log, metrics, health, bindings, and what is to
+/// be done in the background and at the end. `Worker.main` runs one; a `main.swift` is no more than this:
+///
+///     import Compaction
+///     import ServiceHost
+///
+///     await Worker.main(.compaction, CompactionConfiguration.self) { configuration, worker in
+///         let store = try configuration.objectStore.open(http: worker.httpClient())
+///         let service = try await CompactionService(configuration, store: store, logger: worker.logger)
+///         worker.health.register("store") { try await service.probe() }
+///         worker.every("schedule", milliseconds: 1000) { try await service.tick() }      // a loop, until the stop
+///         worker.background("jobs") { await service.runJobs() }                          // a task, cancelled at the stop
+///         worker.onShutdown("jobs") { await service.finish() }                           // after the server has stopped
+///
+///         var router = Router()
+///         router.post("/compact/{table}") { context in
+///             .json(try await service.compact(context.parameter("table"), force: context.flag("force")))
+///         }
+///         router.get("/history", access: .keyOutsideDevelopment) { _ in .json(await service.history()) }
+///         router.errorMapper = { ($0 as? CompactionError).map { ServiceError(status: 409, "\($0)") } }
+///         return router
+///     }
+///
+/// It takes `--help`, `--version`, `--check-config`; prints a wrong configuration a line per variable and exits 1; listens on
+/// `BIND_ADDRESS:PORT` and on the Unix socket its entry of `BINDINGS_FILE` names; answers `/health`, `/health/live`, `/health/ready`,
+/// `/metrics`; on SIGTERM stops accepting, finishes requests, cancels and awaits the background, runs the shutdown steps (last
+/// registered first), and exits 0. A handler that throws `ServiceError` answers with it; anything else is a 500 whose
+/// cause is in the log.
+package final class Worker: Sendable {
+    package let configuration: WorkerConfiguration
+    package let logger: Logger
+    package let metrics: MetricsRegistry
+    package let health: HealthRegistry
+    package let clock: SystemClock
+
+    private struct State {
+        var background: [(name: String, body: @Sendable () async -> Void)] = []
+        var client: CurlClient?
+    }
+
+    private let state = Mutex(State())
+    let shutdown = ShutdownSequence()
+
+    package init(configuration: WorkerConfiguration, logger: Logger, metrics: MetricsRegistry = MetricsRegistry()) {
+        self.configuration = configuration
+        self.logger = logger
+        self.metrics = metrics
+        clock = SystemClock()
+        health = HealthRegistry()
+        metrics.registerProcessMetrics()
+        metrics.gauge("analytics_build_info", "The version that runs.", labels: ["version"]).with(Release.version).set(
+            1)
+    }
+
+    package var environment: DeploymentEnvironment { configuration.environment }
+
+    /// Runs `body` from the end of the start to the stop, which cancels it and waits for its end.
+    package func background(_ name: String, _ body: @escaping @Sendable () async -> Void) {
+        state.withLock { $0.background.append((name: name, body: body)) }
+    }
+
+    /// Runs `body` again and again, once at the start and then every `milliseconds`; an error is logged and changes nothing.
+    package func every(_ name: String, milliseconds: Int, _ body: @escaping @Sendable () async throws -> Void) {
+        let loop = PeriodicLoop(name, everyMilliseconds: milliseconds, logger: logger, clock: clock, body)
+        background(name) { await loop.run() }
+    }
+
+    /// Adds a step to the stop: after the server and the background have ended, before the steps registered earlier.
+    package func onShutdown(_ name: String, _ action: @escaping @Sendable () async -> Void) {
+        shutdown.onShutdown(name, action)
+    }
+
+    /// Asks the worker to stop, as SIGTERM would.
+    package func requestShutdown() { shutdown.request() }
+
+    /// Another worker; nil when `BINDINGS_FILE` has no such binding.
+    package func binding(_ name: String) throws(HTTPClientError) -> ServiceBinding? {
+        guard let entry = configuration.bindings[name] else { return nil }
+        return ServiceBinding(
+            entry, caller: configuration.deployedName,
+            signature: configuration.bindingSecret.map { BindingSignature(secret: $0.revealed) },
+            client: try httpClient())
+    }
+
+    /// The HTTP client of the process, made when it is first asked for.
+    package func httpClient() throws(HTTPClientError) -> any HTTPClient {
+        if let client = state.withLock({ $0.client }) { return client }
+        let made = try CurlClient()
+        return state.withLock { state in
+            if state.client == nil { state.client = made }
+            return state.client ?? made
+        }
+    }
+
+    // MARK: - Running
+
+    /// Serves `router` until the shutdown is asked for, then stops in order.
+    ///
+    /// - Parameter onStart: gets the TCP ports, when the worker is ready.
+    /// - Returns: whether everything ended within the grace period.
+    package func run(_ router: Router, onStart: @Sendable ([Int]) -> Void = { _ in }) async throws -> Bool {
+        var router = router
+        router.addBuiltInRoutes(health: health, metrics: metrics)
+        let pipeline = RequestPipeline(
+            configuration: configuration, router: router, logger: logger, metrics: metrics)
+        let server = HTTPServer(serverConfiguration, refusal: RequestPipeline.refusal) { request in
+            await pipeline.respond(to: request)
+        }
+        if pipeline.access.isOpen {
+            logger.warn("no API key is set: everybody who can reach this worker may use it (development only)")
+        }
+        metrics.computedGauge("http_connections", "Open connections.") { Double(server.connectionCount) }
+        metrics.computedGauge("http_requests_in_flight", "Requests being received or answered.") {
+            Double(server.requestCount)
+        }
+        try server.start()
+        let tasks = startBackground()
+        let grace = configuration.shutdownGraceMilliseconds
+        shutdown.onShutdown("background work") {
+            for (_, task) in tasks { task.cancel() }
+            for (_, task) in tasks { await task.value }
+        }
+        shutdown.onShutdown("HTTP server") { [health] in
+            health.isReady = false
+            // A part of the grace is kept for what comes after.
+            await server.stop(graceMilliseconds: grace * 3 / 5)
+        }
+        health.isReady = true
+        logger.info(
+            "started",
+            [
+                "version": Release.version, "environment": environment.rawValue, "pid": Int(getpid()),
+                "listening": serverConfiguration.endpoints.map(\.description).joined(separator: ", "),
+                "ports": server.ports.map(String.init).joined(separator: ","),
+            ])
+        onStart(server.ports)
+        await shutdown.waitForRequest()
+        logger.info("stopping")
+        let isDone = await shutdown.run(graceMilliseconds: grace, logger: logger)
+        logger.info("stopped", ["in_time": isDone])
+        return isDone
+    }
+
+    private var serverConfiguration: HTTPServerConfiguration {
+        var endpoints: [HTTPServerConfiguration.Endpoint] = [
+            .tcp(address: configuration.bindAddress, port: configuration.port)
+        ]
+        let service = configuration.deployedName
+        if let path = configuration.bindings.socketPath(service: service, binding: configuration.identity.binding) {
+            endpoints.append(.unix(path: path, mode: configuration.socketMode))
+        }
+        return HTTPServerConfiguration(endpoints: endpoints, tls: configuration.tls, limits: configuration.limits)
+    }
+
+    private func startBackground() -> [(name: String, task: Task<Void, Never>)] {
+        let work = state.withLock { $0.background }
+        return work.map { entry in
+            let body = entry.body
+            return (name: entry.name, task: Task.detached { await body() })
+        }
+    }
+}
