@@ -26,6 +26,20 @@ public struct LeafColumn: Hashable, Sendable {
         self.maxRepetitionLevel = leaf.maxRepetitionLevel
     }
 
+    /// Whether both hold the same rows: levels left out because every value is present equal the same levels stored.
+    public static func == (left: LeafColumn, right: LeafColumn) -> Bool {
+        guard left.maxDefinitionLevel == right.maxDefinitionLevel,
+            left.maxRepetitionLevel == right.maxRepetitionLevel, left.levelCount == right.levelCount,
+            left.repetitionLevels == right.repetitionLevels, left.values == right.values
+        else { return false }
+        return left.hasImplicitLevels || right.hasImplicitLevels || left.definitionLevels == right.definitionLevels
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(values)
+        hasher.combine(repetitionLevels)
+    }
+
     /// An empty column like `other`.
     init(like other: LeafColumn) {
         values = ColumnValues(other.values.physicalType)

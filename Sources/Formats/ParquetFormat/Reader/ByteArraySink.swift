@@ -48,7 +48,8 @@ struct ByteArraySink: PageSink {
                             let length = Int(
                                 UInt32(littleEndian: base.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
                             at &+= 4
-                            guard length <= size &- at else { break }
+                            // The lengths of the values behind must fit too: the room reserved counts on it.
+                            guard length <= size &- at &- 4 &* (count &- position &- 1) else { break }
                             if length <= 16 && at &+ 16 <= size {
                                 let word = base.loadUnaligned(fromByteOffset: at, as: SIMD16<UInt8>.self)
                                 target.storeBytes(of: word, toByteOffset: written, as: SIMD16<UInt8>.self)
@@ -145,6 +146,11 @@ struct ByteArraySink: PageSink {
         }
     }
 
+    mutating func reserve(factor: Double, bytesMax: Int) {
+        offsets.reserveCapacity(expectedCount(offsets.count, factor, width: 4, bytesMax: bytesMax))
+        bytes.reserveCapacity(expectedCount(bytes.count, factor, width: 1, bytesMax: bytesMax))
+    }
+
     consuming func finish() -> ColumnValues {
         .byteArray(ByteArrayColumn(uncheckedOffsets: offsets, bytes: bytes))
     }
@@ -211,6 +217,10 @@ struct FixedBytesSink: PageSink {
             if isDamaged { throw ParquetError(.corrupt, at: "values", "a value that has not \(width) bytes") }
         default: throw encodingUnsupported(encoding, "fixed-length")
         }
+    }
+
+    mutating func reserve(factor: Double, bytesMax: Int) {
+        bytes.reserveCapacity(expectedCount(bytes.count, factor, width: 1, bytesMax: bytesMax))
     }
 
     consuming func finish() -> ColumnValues {

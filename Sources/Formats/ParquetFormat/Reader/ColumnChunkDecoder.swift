@@ -42,9 +42,19 @@ struct ColumnChunkDecoder {
         var sink = empty
         var scratch = ByteSink()
         var page = 0
+        var hasReserved = false
+        // What the statement of the number of values may make this reserve, before those values are seen.
+        let reservedMax = min(bytesMax, max(1 << 20, source.count * 64))
+        if leaf.maxDefinitionLevel > 0 {
+            definitionLevels.reserveCapacity(min(Int(chunk.valueCount), reservedMax))
+        }
         while levelsRead < Int(chunk.valueCount) {
             do {
                 try decodePage(&sink, &scratch)
+                if levelsRead > 0 && !hasReserved {
+                    hasReserved = true
+                    sink.reserve(factor: Double(chunk.valueCount) / Double(levelsRead), bytesMax: reservedMax)
+                }
             } catch {
                 throw error.within("page \(page)")
             }

@@ -19,7 +19,16 @@ protocol PageSink {
         _ encoding: Int32, _ bytes: UnsafeRawBufferPointer, count: Int, bytesMax: Int
     ) throws(ParquetError)
 
+    /// Reserves room for `factor` times what was collected so far, but for at most `bytesMax` bytes.
+    mutating func reserve(factor: Double, bytesMax: Int)
+
     consuming func finish() -> ColumnValues
+}
+
+/// How many elements to reserve when `count` are there and `factor` times as many are expected.
+func expectedCount(_ count: Int, _ factor: Double, width: Int, bytesMax: Int) -> Int {
+    // A little more than a straight line says, so that the last page does not move everything.
+    min(Int(Double(count) * factor * 1.02) + 64, bytesMax / width)
 }
 
 func encodingUnsupported(_ encoding: Int32, _ type: String) -> ParquetError {
@@ -85,6 +94,10 @@ struct NumberSink<Value: BitwiseCopyable>: PageSink {
             try result.get()
         default: throw encodingUnsupported(encoding, "\(Value.self)")
         }
+    }
+
+    mutating func reserve(factor: Double, bytesMax: Int) {
+        values.reserveCapacity(expectedCount(values.count, factor, width: Self.width, bytesMax: bytesMax))
     }
 
     consuming func finish() -> ColumnValues { wrap(values) }
@@ -158,6 +171,10 @@ struct BooleanSink: PageSink {
         }
         try result.get()
         values.append(contentsOf: bits.lazy.map { $0 != 0 })
+    }
+
+    mutating func reserve(factor: Double, bytesMax: Int) {
+        values.reserveCapacity(expectedCount(values.count, factor, width: 1, bytesMax: bytesMax))
     }
 
     consuming func finish() -> ColumnValues { .boolean(values) }

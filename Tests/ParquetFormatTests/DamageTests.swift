@@ -1,0 +1,136 @@
+import ParquetFormat
+import Testing
+
+/// Whatever happens to a file, reading it gives values or a `ParquetError`.
+@Suite struct DamageTests {
+    /// One column of every shape of value, with nulls and a map: small, because every bit of it is flipped.
+    static func smallSchema() throws -> ParquetSchema {
+        try ParquetSchema(fields: [
+            .primitive("flag", .boolean, .optional), .primitive("n", .int32, .required), .string("text"),
+            .primitive("uuid", .fixedLengthByteArray(width: 4), .optional),
+            .map("m", key: .string("key"), value: .primitive("value", .double)),
+        ])
+    }
+
+    static func smallFile(_ codec: ParquetCodec, variety: UInt64, checksums: Bool = false) throws -> [UInt8] {
+        var options = ParquetWriterOptions(codec: codec)
+        options.pageRows = 8
+        options.pageChecksums = checksums
+        let schema = try smallSchema()
+        var random = RandomRows(generator: SeededGenerator(seed: 3), variety: variety)
+        return try write([random.rows(schema, count: 12)], schema, options).bytes
+    }
+
+    /// Reads every column; false when an error was found on the way.
+    static func readsAll(_ bytes: [UInt8]) -> Bool {
+        do {
+            let reader = try ParquetReader(bytes, decodedBytesMax: 64 << 20)
+            var isWhole = true
+            for group in reader.metadata.rowGroups.indices {
+                for leaf in reader.schema.leaves.indices {
+                    // An error in one column must not hide what another does.
+                    do { _ = try reader.column(rowGroup: group, leaf: leaf) } catch { isWhole = false }
+                }
+            }
+            return isWhole
+        } catch {
+            return false
+        }
+    }
+
+    @Test(arguments: [ParquetCodec.uncompressed, .zstd(level: 1)])
+    func `every truncation is an error`(codec: ParquetCodec) throws {
+        let file = try Self.smallFile(codec, variety: 4)
+        let read = (0..<file.count).filter { Self.readsAll(Array(file[..<$0])) }
+        #expect(read == [])
+    }
+
+    @Test(
+        arguments: [
+            (.uncompressed, 4), (.uncompressed, 100_000), (.snappy, 4), (.gzip(level: 1), 4), (.zstd(level: 1), 4),
+        ] as [(ParquetCodec, UInt64)])
+    func `every flipped bit gives an error or values`(codec: ParquetCodec, variety: UInt64) throws {
+        let file = try Self.smallFile(codec, variety: variety)
+        let metadata = try ParquetReader(file).metadata
+        var (refused, read) = (0, 0)
+        for leaf in metadata.schema.leaves.indices {
+            let range = try metadata.columnChunkRange(rowGroup: 0, leaf: leaf)
+            var chunk = Array(file[Int(range.lowerBound)..<Int(range.upperBound)])
+            for bit in 0..<(chunk.count * 8) {
+                chunk[bit / 8] ^= 1 << UInt8(bit % 8)
+                do {
+                    _ = try metadata.decode(chunk, rowGroup: 0, leaf: leaf, decodedBytesMax: 64 << 20)
+                    read += 1
+                } catch {
+                    refused += 1
+                }
+                chunk[bit / 8] ^= 1 << UInt8(bit % 8)
+            }
+        }
+        // Without checksums damage to a value goes unseen, damage to the structure does not.
+        #expect(refused > 0)
+        #expect(read > 0)
+        #expect(Self.readsAll(file))
+    }
+
+    @Test func `every flipped bit of the footer gives an error or values`() throws {
+        var file = try Self.smallFile(.uncompressed, variety: 4)
+        let length = try FileMetadata.footerLength(tail: file.suffix(8))
+        var refused = 0
+        for bit in ((file.count - 8 - length) * 8)..<(file.count * 8) {
+            file[bit / 8] ^= 1 << UInt8(bit % 8)
+            refused += Self.readsAll(file) ? 0 : 1
+            file[bit / 8] ^= 1 << UInt8(bit % 8)
+        }
+        #expect(refused > 0)
+        #expect(Self.readsAll(file))
+    }
+
+    @Test func `with checksums a flipped bit in a page body is found`() throws {
+        let file = try Self.smallFile(.uncompressed, variety: 100_000, checksums: true)
+        let range = try ParquetReader(file).metadata.columnChunkRange(rowGroup: 0, leaf: 1)
+        var damaged = file
+        damaged[Int(range.upperBound) - 1] ^= 1
+        let error = #expect(throws: ParquetError.self) {
+            try ParquetReader(damaged).column(rowGroup: 0, leaf: 1)
+        }
+        #expect(error?.place == "row group 0, column n, page 1, checksum")
+    }
+
+    @Test(arguments: 1...40)
+    func `random bytes in place of the footer are no trap`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        let footer = (0..<200).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        #expect(throws: ParquetError.self) { try FileMetadata(footer: footer) }
+    }
+
+    @Test func `structures nested without end are refused`() {
+        // Field 16 (unknown), a structure, in it field 1, a structure, and so on.
+        let footer = [0x0C, 0x20] + [UInt8](repeating: 0x1C, count: 100_000)
+        let error = #expect(throws: ParquetError.self) { try FileMetadata(footer: footer) }
+        #expect(error?.code == .tooLarge)
+    }
+
+    @Test func `a list longer than the file is refused before it is made`() {
+        // Field 2, a list of structures, of 2^34 elements.
+        let error = #expect(throws: ParquetError.self) {
+            try FileMetadata(footer: [0x29, 0xFC, 0x80, 0x80, 0x80, 0x80, 0x40])
+        }
+        #expect(error?.code == .corrupt)
+    }
+
+    @Test func `what a chunk expands to is limited`() throws {
+        let schema = try ParquetSchema(fields: [.string("s", .required)])
+        let text = String(repeating: "x", count: 10_000)
+        let values = ByteArrayColumn(utf8: repeatElement(text, count: 5000))
+        var writer = try ParquetWriter(schema: schema)
+        try writer.appendRowGroup([LeafColumn(schema.leaves[0], values: .byteArray(values))], rowCount: 5000)
+        let file = try writer.finish().bytes
+        #expect(file.count < 20_000)
+        #expect(try ParquetReader(file).column(rowGroup: 0, leaf: 0).values == .byteArray(values))
+        let error = #expect(throws: ParquetError.self) {
+            try ParquetReader(file, decodedBytesMax: 1 << 20).column(rowGroup: 0, leaf: 0)
+        }
+        #expect(error?.code == .tooLarge)
+    }
+}
