@@ -1,0 +1,276 @@
+import Clocks
+import Configuration
+import HTTP
+import HTTPServer
+import JSONFormat
+import Telemetry
+import Testing
+
+@testable import ServiceHost
+
+private let ok: Router.Handler = { context in
+    .text(context.parameters.map { "\($0.name)=\($0.value)" }.joined(separator: ","))
+}
+
+private func pipeline(
+    _ environment: Environment = [:], identity: WorkerIdentity = .collector, router: Router = sampleRouter(),
+    logger: Logger = .disabled, metrics: MetricsRegistry = MetricsRegistry()
+) throws -> RequestPipeline {
+    var reader = ConfigurationReader(environment)
+    let configuration = WorkerConfiguration(identity, from: &reader)
+    try reader.finish()
+    return RequestPipeline(configuration: configuration, router: router, logger: logger, metrics: metrics)
+}
+
+private func sampleRouter() -> Router {
+    var router = Router()
+    router.get("/open", access: .open, ok)
+    router.get("/a/{x}", ok)
+    router.get("/a/all", ok)
+    router.get("/a/{x}/b", ok)
+    router.get("/a/all/c", ok)
+    router.post("/a/{x}", ok)
+    router.get("/files/{path...}", ok)
+    router.get("/debug", access: .keyOutsideDevelopment, ok)
+    router.get("/inner", access: .binding, ok)
+    router.post("/echo") { context in HTTPResponse(status: 200, body: context.request.body) }
+    router.post("/fail") { _ in throw Odd(secret: "hunter2") }
+    router.post("/known") { _ in throw ServiceError.conflict("taken") }
+    return router
+}
+
+private struct Odd: Error { let secret: String }
+
+private func request(
+    _ method: HTTPMethod, _ target: String, _ headers: HTTPHeaders = [:], body: String = "",
+    peer: HTTPPeer = .address("10.0.0.9")
+) -> HTTPRequest {
+    HTTPRequest(method: method, target: target, headers: headers, body: Array(body.utf8), peer: peer)
+}
+
+private func text(_ response: HTTPResponse) -> String { String(decoding: response.body, as: UTF8.self) }
+
+private func errorType(_ response: HTTPResponse) throws -> String {
+    let error = try JSONCursor(try JSONValue.parse(response.body)).member("error")
+    #expect(try error.member("code").integer() == Int64(response.status))
+    #expect(try !error.member("message").string().isEmpty)
+    return try error.member("type").string()
+}
+
+@Suite struct `Routes` {
+    @Test(arguments: [
+        ("/a/1", "x=1"), ("/a/all", ""), ("/a/all/", ""), ("/a/%61ll", ""), ("/a/all/b", "x=all"), ("/a/all/c", ""),
+        ("/a/x%2Fy%1F", "x=x/y\u{1F}"), ("/a/1?x=2", "x=1"), ("/files/a/b%20c/d", "path=a/b c/d"), ("/a/+", "x=+"),
+    ])
+    func `the most literal route is found, its parameters decoded`(target: String, expected: String) async throws {
+        let response = try await pipeline().respond(to: request(.get, target))
+        #expect(response.status == 200)
+        #expect(text(response) == expected)
+    }
+
+    @Test(arguments: [
+        ("/nothing", 404), ("/a", 404), ("/a//b", 404), ("/", 404), ("//", 404), ("/a/%zz", 400), ("/a/%ff", 400),
+        ("/a/%", 400),
+    ])
+    func `what is not there is an error with a body`(target: String, status: Int) async throws {
+        let response = try await pipeline().respond(to: request(.get, target))
+        #expect(response.status == status)
+        _ = try errorType(response)
+    }
+
+    @Test func `a path with another method says which are allowed`() async throws {
+        let response = try await pipeline().respond(to: request(.delete, "/a/1"))
+        #expect(response.status == 405 && response.headers["Allow"] == "GET, HEAD, OPTIONS, POST")
+        #expect(try errorType(response) == "MethodNotAllowedException")
+        let options = try await pipeline().respond(to: request(.options, "/a/1"))
+        #expect(options.status == 204 && options.headers["Allow"] == "GET, HEAD, OPTIONS, POST")
+        #expect(try await pipeline().respond(to: request(.head, "/a/1")).status == 200)
+    }
+
+    @Test func `a thousand segments are not followed`() async throws {
+        let target = String(repeating: "/a", count: 1000)
+        #expect(try await pipeline().respond(to: request(.get, target)).status == 404)
+    }
+}
+
+@Suite struct `Requests` {
+    @Test func `an unexpected error is a 500 with the request id, its cause in the log only`() async throws {
+        let memory = MemoryLogDestination()
+        let logger = Logger(service: "s", format: .json, destination: memory)
+        let response = try await pipeline(logger: logger).respond(
+            to: request(.post, "/fail", ["X-Request-Id": "r-1"]))
+        #expect(response.status == 500)
+        #expect(try errorType(response) == "InternalServerErrorException")
+        #expect(text(response).contains("r-1") && !text(response).contains("hunter2"))
+        #expect(memory.lines.contains { $0.contains("hunter2") && $0.contains("r-1") })
+    }
+
+    @Test func `a thrown service error is the answer`() async throws {
+        let response = try await pipeline().respond(to: request(.post, "/known"))
+        #expect(response.status == 409)
+        #expect(try errorType(response) == "ConflictException")
+    }
+
+    @Test func `the service's own errors are mapped`() async throws {
+        var router = sampleRouter()
+        router.errorMapper = { $0 is Odd ? ServiceError(status: 507, "full") : nil }
+        #expect(try await pipeline(router: router).respond(to: request(.post, "/fail")).status == 507)
+    }
+
+    @Test func `request id and trace are accepted, or made`() async throws {
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        let given = try await pipeline().respond(
+            to: request(.get, "/open", ["X-Request-Id": "abc", "traceparent": trace]))
+        #expect(given.headers["X-Request-Id"] == "abc" && given.headers["traceparent"] == trace)
+        let long = String(repeating: "x", count: 129)
+        for bad in ["", "a b", long] {
+            let made = try await pipeline().respond(
+                to: request(.get, "/open", ["X-Request-Id": bad, "traceparent": "00-0-0-0"]))
+            #expect(made.headers["X-Request-Id"]?.utf8.count == 32)
+            #expect(made.headers["traceparent"].flatMap { TraceParent($0) } != nil)
+        }
+    }
+
+    @Test func `mutating calls are audited with who, what, from where and the outcome`() async throws {
+        let memory = MemoryLogDestination()
+        let logger = Logger(service: "s", level: .error, format: .json, destination: memory)
+        let pipeline = try pipeline(["ANALYTICS_API_KEY": "k"], logger: logger)
+        _ = await pipeline.respond(to: request(.post, "/a/1", ["X-API-Key": "k"]))
+        _ = await pipeline.respond(to: request(.post, "/a/2", ["X-API-Key": "wrong"]))
+        _ = await pipeline.respond(to: request(.get, "/a/1", ["X-API-Key": "k"]))
+        #expect(memory.lines.count == 2)
+        #expect(memory.lines[0].contains(#""who":"key:"#) && memory.lines[0].contains(#""from":"10.0.0.9""#))
+        #expect(memory.lines[0].contains(#""outcome":"done""#) && memory.lines[0].contains("POST /a/{x}"))
+        #expect(memory.lines[1].contains(#""outcome":"refused""#) && memory.lines[1].contains("401"))
+    }
+
+    @Test func `requests are counted by route, not by path`() async throws {
+        let metrics = MetricsRegistry()
+        let pipeline = try pipeline(metrics: metrics)
+        for number in 0..<3 { _ = await pipeline.respond(to: request(.get, "/a/\(number)")) }
+        _ = await pipeline.respond(to: request(HTTPMethod(rawValue: "BREW"), "/a/1"))
+        let text = String(decoding: metrics.prometheusText(), as: UTF8.self)
+        #expect(text.contains(#"http_requests_total{method="GET",route="/a/{x}",status="200"} 3"#))
+        #expect(text.contains(#"method="other""#))
+    }
+}
+
+@Suite struct `Access` {
+    @Test func `development without a key lets everybody in`() async throws {
+        #expect(try await pipeline().respond(to: request(.get, "/a/1")).status == 200)
+        #expect(try await pipeline().respond(to: request(.get, "/inner")).status == 403)
+    }
+
+    @Test(arguments: ["staging", "production"])
+    func `elsewhere the start is refused without a key`(environment: String) throws {
+        let error = #expect(throws: ConfigurationError.self) { try pipeline(["ICEBERG_ENV": environment]) }
+        #expect(error?.problems.map(\.variable) == ["ANALYTICS_API_KEY"])
+        _ = try pipeline(["ICEBERG_ENV": environment, "ALLOWED_WRITE_KEYS": "a,b"])
+        // Without a key only bindings get in.
+        _ = try pipeline(["ICEBERG_ENV": environment], identity: .compaction)
+    }
+
+    @Test(
+        arguments: [
+            (["X-API-Key": "k1"], 200), (["x-api-key": "k2"], 200), (["Authorization": "Bearer k2"], 200),
+            (["authorization": "bearer k1"], 200), (["X-API-Key": "k"], 401), (["X-API-Key": ""], 401),
+            (["Authorization": "Basic k1"], 401), (["Authorization": "Bearer k3"], 401), ([:], 401),
+        ] as [(HTTPHeaders, Int)])
+    func `a key is needed, in either header`(headers: HTTPHeaders, status: Int) async throws {
+        let pipeline = try pipeline([
+            "ICEBERG_ENV": "production", "ANALYTICS_API_KEY": "k1", "ALLOWED_WRITE_KEYS": "k2",
+        ])
+        #expect(await pipeline.respond(to: request(.get, "/a/1", headers)).status == status)
+        #expect(await pipeline.respond(to: request(.get, "/debug", headers)).status == status)
+        #expect(await pipeline.respond(to: request(.get, "/open")).status == 200)
+    }
+
+    @Test func `a peer on the Unix socket needs no key`() async throws {
+        let pipeline = try pipeline(["ICEBERG_ENV": "production", "ANALYTICS_API_KEY": "k1"])
+        #expect(await pipeline.respond(to: request(.get, "/a/1", peer: .unixSocket)).status == 200)
+        #expect(await pipeline.respond(to: request(.get, "/inner", peer: .unixSocket)).status == 200)
+    }
+
+    @Test func `the service's own authenticator is asked about what is no key`() async throws {
+        var router = sampleRouter()
+        router.authenticator = { request in
+            switch AccessPolicy.bearerToken(request) {
+            case "good": Caller(kind: .principal, name: "ann", roles: ["reader"])
+            case "bad": throw ServiceError.notAuthorized("revoked")
+            default: nil
+            }
+        }
+        let pipeline = try pipeline(["ICEBERG_ENV": "production"], identity: .catalog, router: router)
+        for (token, status) in [("good", 200), ("bad", 401), ("other", 401)] {
+            let response = await pipeline.respond(to: request(.get, "/a/1", ["Authorization": "Bearer \(token)"]))
+            #expect(response.status == status)
+        }
+    }
+
+    @Test func `pages of other origins are refused, preflights answered`() async throws {
+        let pipeline = try pipeline([
+            "ICEBERG_ENV": "production", "ANALYTICS_API_KEY": "k", "ALLOWED_ORIGINS": "https://shop.example",
+        ])
+        let allowed = await pipeline.respond(
+            to: request(.get, "/a/1", ["Origin": "https://shop.example", "X-API-Key": "k"]))
+        #expect(allowed.status == 200 && allowed.headers["Access-Control-Allow-Origin"] == "https://shop.example")
+        let refused = await pipeline.respond(
+            to: request(.get, "/a/1", ["Origin": "https://evil.example", "X-API-Key": "k"]))
+        #expect(refused.status == 403 && refused.headers["Access-Control-Allow-Origin"] == nil)
+        let same = await pipeline.respond(
+            to: request(.get, "/a/1", ["Origin": "https://me:8", "Host": "me:8", "X-API-Key": "k"]))
+        #expect(same.status == 200)
+        let preflight = await pipeline.respond(
+            to: request(
+                .options, "/a/1",
+                [
+                    "Origin": "https://shop.example", "Access-Control-Request-Method": "POST",
+                    "Access-Control-Request-Headers": "x-api-key",
+                ]))
+        #expect(preflight.status == 204)
+        #expect(preflight.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS, POST")
+        #expect(preflight.headers["Access-Control-Allow-Headers"] == "x-api-key")
+    }
+}
+
+@Suite struct `Limits on callers` {
+    @Test func `requests beyond the limit are 429, each caller counted apart`() async throws {
+        let pipeline = try pipeline(["RATE_LIMIT_MAX_REQUESTS": "2", "ANALYTICS_API_KEY": "k"])
+        let withKey = request(.get, "/a/1", ["X-API-Key": "k"])
+        #expect(await pipeline.respond(to: withKey).headers["RateLimit-Remaining"] == "1")
+        #expect(await pipeline.respond(to: withKey).headers["RateLimit-Remaining"] == "0")
+        let refused = await pipeline.respond(to: withKey)
+        #expect(refused.status == 429 && refused.headers["Retry-After"] != nil)
+        #expect(try errorType(refused) == "TooManyRequestsException")
+        // Guessing keys is counted by address.
+        let guess = request(.get, "/a/1", ["X-API-Key": "x"])
+        for expected in [401, 401, 429] { #expect(await pipeline.respond(to: guess).status == expected) }
+        #expect(await pipeline.respond(to: request(.get, "/a/1", peer: .unixSocket)).status == 200)
+    }
+
+    @Test func `a window that is over allows again`() throws {
+        let clock = ManualClock()
+        let limiter = try #require(RateLimiter(requestsMax: 1, windowMilliseconds: 1000, clock: clock))
+        #expect(limiter.decide("a").isAllowed)
+        #expect(!limiter.decide("a").isAllowed)
+        clock.advance(milliseconds: 1000)
+        #expect(limiter.decide("a").isAllowed)
+    }
+
+    @Test func `callers beyond what is kept apart share one allowance`() throws {
+        let limiter = try #require(RateLimiter(requestsMax: 1, windowMilliseconds: 1000, clock: ManualClock()))
+        for number in 0..<RateLimiter.callersMax { _ = limiter.decide("\(number)") }
+        #expect(limiter.decide("new").isAllowed)
+        #expect(!limiter.decide("newer").isAllowed)
+    }
+
+    @Test(arguments: [
+        ("1.1.1.1", "9.9.9.9", "1.1.1.1"), ("10.0.0.1", "9.9.9.9", "9.9.9.9"),
+        ("10.0.0.1", "8.8.8.8, 9.9.9.9, 10.0.0.2", "9.9.9.9"), ("10.0.0.1", "", "10.0.0.1"),
+    ])
+    func `only trusted proxies say whose request it is`(peer: String, forwarded: String, expected: String) {
+        let addresses = ClientAddress(trustedProxies: ["10.0.0.1", "10.0.0.2"])
+        let headers: HTTPHeaders = forwarded.isEmpty ? [:] : ["X-Forwarded-For": forwarded]
+        #expect(addresses.resolve(request(.get, "/", headers, peer: .address(peer))) == expected)
+    }
+}
