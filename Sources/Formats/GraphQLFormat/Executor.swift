@@ -219,7 +219,7 @@ private struct Execution<Context: Sendable>: Sendable {
             }
             members.append(JSONObject.Member(key: group.key, value: value))
         }
-        return Completed(value: isNulled ? nil : .object(JSONObject(members)), errors: errors)
+        return Completed(value: isNulled ? JSONValue?.none : .object(JSONObject(members)), errors: errors)
     }
 
     private func field(
@@ -236,7 +236,7 @@ private struct Execution<Context: Sendable>: Sendable {
             return await complete(output, as: definition.type, group, path: path)
         } catch {
             let shown = present(error, node, path)
-            return Completed(value: definition.type.isNonNull ? nil : .null, errors: [shown])
+            return Completed(value: definition.type.isNonNull ? JSONValue?.none : JSONValue.null, errors: [shown])
         }
     }
 
@@ -325,7 +325,7 @@ private struct Execution<Context: Sendable>: Sendable {
             if let value = result.value { values.append(value) } else { isNulled = true }
             if isNulled { break }
         }
-        return Completed(value: isNulled ? .null : .array(values), errors: errors)
+        return Completed(value: isNulled ? JSONValue.null : .array(values), errors: errors)
     }
 
     private func complete(

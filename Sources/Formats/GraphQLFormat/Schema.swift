@@ -9,6 +9,8 @@ public struct GraphQLSchema: Sendable {
     public internal(set) var queryType = "Query"
     public internal(set) var mutationType: String?
     public internal(set) var subscriptionType: String?
+    /// Whether `__schema` and `__type` are fields of the query type.
+    public var isIntrospectionAllowed = true
     var scalars: [String: ScalarCoercion] = ScalarCoercion.builtIn
 
     init() {}
@@ -29,8 +31,8 @@ public struct GraphQLSchema: Sendable {
     func field(_ name: String, of type: TypeDefinition) -> FieldDefinition? {
         switch name {
         case "__typename" where type.isComposite: Introspection.typenameField
-        case "__schema" where type.name == queryType: Introspection.schemaField
-        case "__type" where type.name == queryType: Introspection.typeField
+        case "__schema" where type.name == queryType && isIntrospectionAllowed: Introspection.schemaField
+        case "__type" where type.name == queryType && isIntrospectionAllowed: Introspection.typeField
         default: type.fields.first { $0.name == name }
         }
     }
