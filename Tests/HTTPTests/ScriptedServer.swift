@@ -22,6 +22,7 @@ final class ScriptedServer: Sendable {
 
     let port: UInt16
     private let listener: Int32
+    private let isStopped = Atomic<Bool>(false)
     private let seen = Mutex<[Request]>([])
     private let handler: @Sendable (Request) -> Reply
 
@@ -53,10 +54,12 @@ final class ScriptedServer: Sendable {
         Self.spawn { [self] in accept() }
     }
 
-    /// Ends listening; a later connection is refused.
+    /// Ends listening; a later connection is refused. The accepting thread closes the socket: it alone knows when nobody
+    /// uses its number any more.
     func stop() {
+        // Once: by a second time the number may belong to another socket.
+        guard !isStopped.exchange(true, ordering: .sequentiallyConsistent) else { return }
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
     }
 
     private static func bindListening<Address>(_ listener: Int32, _ address: inout Address) throws {
@@ -70,9 +73,11 @@ final class ScriptedServer: Sendable {
     struct POSIXFailure: Error { let errno: Int32 }
 
     private func accept() {
+        defer { close(listener) }
         var count = 0
         while true {
             let connection = Glibc.accept(listener, nil, nil)
+            if connection < 0 && (errno == EINTR || errno == ECONNABORTED) { continue }
             guard connection >= 0 else { return }
             count += 1
             let number = count
