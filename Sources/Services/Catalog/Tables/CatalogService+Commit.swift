@@ -83,11 +83,27 @@ extension CatalogService {
         _ = try await namespaceProperties(change.identifier.namespace)
         let metadata: TableMetadata
         do {
-            metadata = try TableMetadata.creating(from: change.updates, at: clock.now())
+            metadata = try TableMetadata.creating(from: Self.inOrder(change.updates), at: clock.now())
         } catch {
             throw CatalogError(error)
         }
         return try await publish(metadata, as: change.identifier, on: head, operation: "create", request)
+    }
+
+    /// What a new table begins with comes first: clients send it in any order (DuckDB its partition spec before the
+    /// schema is current).
+    private static func inOrder(_ updates: [TableUpdate]) -> [TableUpdate] {
+        func rank(_ update: TableUpdate) -> Int {
+            switch update {
+            case .assignUUID: 0
+            case .upgradeFormatVersion: 1
+            case .setLocation: 2
+            case .addSchema: 3
+            case .setCurrentSchema: 4
+            default: 5
+            }
+        }
+        return (0...5).flatMap { wanted in updates.filter { rank($0) == wanted } }
     }
 
     /// A client that repeats a commit whose answer got lost, without a key, is told that it took place: the snapshot

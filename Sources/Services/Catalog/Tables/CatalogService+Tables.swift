@@ -47,7 +47,10 @@ extension CatalogService {
                 throw CatalogError(.alreadyExists, "Table already exists: \(identifier)")
             }
             let metadata = try await newMetadata(identifier, creation, head)
-            if wanted.isStaged { return (metadata, nil) }
+            if wanted.isStaged {
+                try await files.prepareFolder(of: metadata)
+                return (metadata, nil)
+            }
             if let made = try await publish(metadata, as: identifier, on: head, operation: "create", request) {
                 return (made.file.metadata, made)
             }

@@ -31,6 +31,14 @@ final class MetadataStore: Sendable {
         return file
     }
 
+    /// Makes the folder of a staged table's metadata where folders are real: engines that write by path (DuckDB) expect
+    /// it. An S3 has none. The file says what was staged, and counts for nobody.
+    func prepareFolder(of metadata: TableMetadata) async throws(CatalogError) {
+        guard metadata.location.hasPrefix("file:") else { return }
+        let location = "\(metadata.location)/metadata/\(UUID.random()).staged.json"
+        _ = try await StoredMetadata.write(metadata, to: location, in: store)
+    }
+
     /// Removes a file whose commit certainly lost. Left behind when the store is away: the orphan collector finds it.
     func discard(_ file: StoredMetadata) async {
         cache.withLock { $0.remove(file.location) }

@@ -1,0 +1,77 @@
+import HTTP
+import IcebergCatalog
+import IcebergSpec
+import JSONFormat
+
+/// One request of the REST catalog, as its handlers read it.
+struct CatalogCall: Sendable {
+    let request: HTTPRequest
+    /// The decoded parameters of the path.
+    let parameters: [String: String]
+
+    init(_ request: HTTPRequest, _ parameters: [String: String]) {
+        self.request = request
+        self.parameters = parameters
+    }
+
+    func namespace() throws(CatalogError) -> NamespaceName {
+        try NamespaceName(urlComponent: parameters["namespace"] ?? "")
+    }
+
+    func table() throws(CatalogError) -> TableIdentifier {
+        try TableIdentifier(try namespace(), parameters["table"] ?? "")
+    }
+
+    /// What the service is to know besides the content.
+    var context: CatalogService.Request {
+        let key = request.headers["Idempotency-Key"].map { String($0.prefix(200)) }
+        return CatalogService.Request(idempotencyKey: key?.isEmpty == false ? key : nil)
+    }
+
+    /// The JSON object of the body. An empty body is an empty object.
+    func body() throws(CatalogError) -> JSONCursor {
+        guard !request.body.isEmpty else { return JSONCursor([:]) }
+        return try Self.reading { () throws(JSONError) in
+            let cursor = JSONCursor(try JSONValue.parse(request.body))
+            _ = try cursor.object()
+            return cursor
+        }
+    }
+
+    /// Reads a part of the body; what it lacks is the client's mistake.
+    static func reading<Value>(_ read: () throws(JSONError) -> Value) throws(CatalogError) -> Value {
+        do {
+            return try read()
+        } catch {
+            throw CatalogError(.badRequest, "Cannot parse the request: \(error)")
+        }
+    }
+
+    /// Reads a part of the body that the table specification describes.
+    static func parsing<Value>(_ read: () throws(IcebergError) -> Value) throws(CatalogError) -> Value {
+        do {
+            return try read()
+        } catch {
+            throw CatalogError(.badRequest, "Cannot parse the request: \(error)")
+        }
+    }
+
+    /// The part of a sorted list that the page parameters ask for: everything without `pageToken`.
+    func page<Element>(
+        of all: [Element], name: (Element) -> String
+    ) throws(CatalogError) -> (elements: ArraySlice<Element>, next: JSONValue) {
+        guard let token = request.parameter("pageToken") else { return (all[...], .null) }
+        var size = CatalogLimits.pageSizeMax
+        if let text = request.parameter("pageSize") {
+            guard let wanted = Int(text), wanted > 0 else {
+                throw CatalogError(.badRequest, "pageSize must be a whole number above 0, not \"\(text.prefix(20))\"")
+            }
+            size = min(wanted, CatalogLimits.pageSizeMax)
+        }
+        // A page goes on after the name that ended the one before, whatever was made or dropped meanwhile.
+        let start = token.isEmpty ? 0 : all.firstIndex { name($0) > token } ?? all.endIndex
+        let page = all[start...].prefix(size)
+        guard page.endIndex < all.endIndex, let last = page.last else { return (page, .null) }
+        return (page, .string(name(last)))
+    }
+}

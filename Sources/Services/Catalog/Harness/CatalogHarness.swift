@@ -1,0 +1,66 @@
+import HTTP
+import IcebergCatalog
+import IcebergSpec
+import JSONFormat
+
+/// The REST catalog over HTTP: knows headers, paths and status codes, and nothing of registers.
+package struct CatalogHarness: Sendable {
+    typealias Handler = @Sendable (CatalogCall) async throws(CatalogError) -> HTTPResponse
+
+    /// One operation, at `/v1/<path>` and `/v1/<warehouse>/<path>`.
+    struct Endpoint: Sendable {
+        let method: HTTPMethod
+        let path: String
+        /// Whether `GET /v1/config` tells clients of it: those of the standard, and no others.
+        let isStandard: Bool
+        let handler: Handler
+    }
+
+    let service: CatalogService
+    let vending: CredentialVending
+
+    package init(service: CatalogService, vending: CredentialVending) {
+        self.service = service
+        self.vending = vending
+    }
+
+    /// Every operation but `config` and `oauth/tokens`, which have no prefix.
+    var endpoints: [Endpoint] { namespaceEndpoints + tableEndpoints + commitEndpoints + maintenanceEndpoints }
+
+    func standard(_ method: HTTPMethod, _ path: String, _ handler: @escaping Handler) -> Endpoint {
+        Endpoint(method: method, path: path, isStandard: true, handler: handler)
+    }
+
+    func extra(_ method: HTTPMethod, _ path: String, _ handler: @escaping Handler) -> Endpoint {
+        Endpoint(method: method, path: path, isStandard: false, handler: handler)
+    }
+
+    /// `GET /v1/config`: what this service can do, exactly; clients refuse to call what is not listed.
+    func configuration(_ call: CatalogCall) throws(CatalogError) -> HTTPResponse {
+        if let asked = call.request.parameter("warehouse"), !asked.isEmpty, asked != service.warehouse.name {
+            throw CatalogError(
+                .noSuchWarehouse, "Warehouse not found: \(asked.prefix(100)); this is \"\(service.warehouse.name)\"")
+        }
+        let listed = endpoints.filter(\.isStandard).map { JSONValue.string("\($0.method) /v1/{prefix}/\($0.path)") }
+        return CatalogReply.json([
+            "defaults": JSONValue(service.warehouse.clientConfig),
+            "overrides": [:],
+            "endpoints": .array(listed),
+            "idempotency-key-lifetime": .string(CatalogLimits.idempotencyLifetime),
+        ])
+    }
+
+    /// A table's document, with what the client needs to read its files.
+    func document(
+        _ table: CatalogService.Table, _ call: CatalogCall, snapshots: TableDocument.Snapshots = .all
+    ) -> TableDocument {
+        let credentials = vending.credentials(for: call.request, table.file.metadata.location)
+        return TableDocument(
+            table: table, snapshots: snapshots, config: tableConfig(credentials), credentials: credentials)
+    }
+
+    /// Older clients look for credentials among the settings.
+    func tableConfig(_ credentials: [(prefix: String, config: [String: String])]) -> [String: String] {
+        credentials.reduce(into: service.warehouse.clientConfig) { $0.merge($1.config) { $1 } }
+    }
+}

@@ -1,0 +1,59 @@
+import HTTP
+import IcebergCatalog
+import IcebergSpec
+import JSONFormat
+
+extension CatalogHarness {
+    var commitEndpoints: [Endpoint] {
+        [
+            standard(.post, "namespaces/{namespace}/tables/{table}") { (call) async throws(CatalogError) in
+                let change = try Self.change(try call.body(), named: try call.table())
+                return document(try await service.commit(change, call.context), call).response
+            },
+            standard(.post, "transactions/commit") { (call) async throws(CatalogError) in
+                let body = try call.body()
+                let items = try CatalogCall.reading { () throws(JSONError) in
+                    try body.member("table-changes").elements()
+                }
+                var changes: [CatalogService.TableChange] = []
+                for item in items { changes.append(try Self.change(item, named: nil)) }
+                try await service.commitTransaction(changes, call.context)
+                return CatalogReply.empty
+            },
+        ]
+    }
+
+    /// Reads a `CommitTableRequest`. An update or requirement that is not known refuses it as a whole.
+    private static func change(
+        _ body: JSONCursor, named path: TableIdentifier?
+    ) throws(CatalogError) -> CatalogService.TableChange {
+        let identifierJSON = try CatalogCall.reading { () throws(JSONError) in try body.optional("identifier")?.value }
+        var identifier = path
+        if let identifierJSON {
+            let named = try TableIdentifier(json: identifierJSON)
+            if let path, path != named {
+                throw CatalogError(.badRequest, "the commit is for \(named), but was sent to \(path)")
+            }
+            identifier = named
+        }
+        guard let identifier else { throw CatalogError(.badRequest, "a table change needs an \"identifier\"") }
+        let (requirementsJSON, updatesJSON) = try CatalogCall.reading {
+            () throws(JSONError) -> ([JSONCursor], [JSONCursor]) in
+            (try body.optional("requirements")?.elements() ?? [], try body.optional("updates")?.elements() ?? [])
+        }
+        guard updatesJSON.count <= CatalogLimits.updatesPerCommitMax,
+            requirementsJSON.count <= CatalogLimits.updatesPerCommitMax
+        else {
+            throw CatalogError(
+                .badRequest, "a commit has at most \(CatalogLimits.updatesPerCommitMax) updates and requirements")
+        }
+        return try CatalogCall.parsing { () throws(IcebergError) in
+            var requirements: [TableRequirement] = []
+            for item in requirementsJSON { requirements.append(try TableRequirement(json: item.value)) }
+            var updates: [TableUpdate] = []
+            for item in updatesJSON { updates.append(try TableUpdate(json: item.value)) }
+            return CatalogService.TableChange(
+                identifier: identifier, requirements: requirements, updates: updates)
+        }
+    }
+}

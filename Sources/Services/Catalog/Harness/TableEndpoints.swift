@@ -1,0 +1,115 @@
+import HTTP
+import IcebergCatalog
+import IcebergSpec
+import JSONFormat
+
+extension CatalogHarness {
+    var tableEndpoints: [Endpoint] {
+        [
+            standard(.get, "namespaces/{namespace}/tables") { (call) async throws(CatalogError) in
+                try await listTables(call)
+            },
+            standard(.post, "namespaces/{namespace}/tables") { (call) async throws(CatalogError) in
+                try await createTable(call)
+            },
+            standard(.post, "namespaces/{namespace}/register") { (call) async throws(CatalogError) in
+                try await registerTable(call)
+            },
+            standard(.get, "namespaces/{namespace}/tables/{table}") { (call) async throws(CatalogError) in
+                try await loadTable(call)
+            },
+            standard(.head, "namespaces/{namespace}/tables/{table}") { (call) async throws(CatalogError) in
+                let table = try call.table()
+                guard try await service.tableExists(table) else { throw CatalogService.noSuchTable(table) }
+                return CatalogReply.empty
+            },
+            standard(.delete, "namespaces/{namespace}/tables/{table}") { (call) async throws(CatalogError) in
+                try await service.dropTable(try call.table(), call.context)
+                return CatalogReply.empty
+            },
+            standard(.post, "tables/rename") { (call) async throws(CatalogError) in try await renameTable(call) },
+            standard(.post, "namespaces/{namespace}/tables/{table}/metrics") { (call) async throws(CatalogError) in
+                _ = try call.body()
+                return CatalogReply.empty
+            },
+        ]
+    }
+
+    private func listTables(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let namespace = try call.namespace()
+        _ = try await service.namespaceProperties(namespace)
+        let (page, next) = try call.page(of: try await service.listTables(in: namespace)) { $0.name }
+        return CatalogReply.json(["identifiers": .array(page.map(\.json)), "next-page-token": next])
+    }
+
+    private func loadTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let form = call.request.parameter("snapshots") ?? TableDocument.Snapshots.all.rawValue
+        guard let snapshots = TableDocument.Snapshots(rawValue: form.lowercased()) else {
+            throw CatalogError(.badRequest, "snapshots must be \"all\" or \"refs\", not \"\(form.prefix(20))\"")
+        }
+        let document = document(try await service.loadTable(try call.table()), call, snapshots: snapshots)
+        guard !document.isKnown(to: call.request) else {
+            return HTTPResponse(status: 304, headers: ["ETag": document.etag])
+        }
+        return document.response
+    }
+
+    private func createTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let body = try call.body()
+        let (name, isStaged) = try CatalogCall.reading { () throws(JSONError) -> (String, Bool) in
+            (try body.member("name").string(), try body.optional("stage-create")?.bool() ?? false)
+        }
+        let identifier = try TableIdentifier(try call.namespace(), name)
+        let creation = CatalogService.Creation(creation: try Self.creation(body), isStaged: isStaged)
+        let (metadata, table) = try await service.createTable(identifier, creation, call.context)
+        if let table { return document(table, call).response }
+        let credentials = vending.credentials(for: call.request, metadata.location)
+        return CatalogReply.json(
+            bytes: TableDocument.document(
+                location: nil, metadata: metadata.json.serialized(), properties: metadata.properties,
+                config: tableConfig(credentials), credentials: credentials))
+    }
+
+    /// Takes the standard body, and the relaxed one: schema without ids, bare list as partition spec.
+    private static func creation(_ body: JSONCursor) throws(CatalogError) -> TableCreation {
+        let schemaJSON = try CatalogCall.reading { () throws(JSONError) in try body.member("schema").value }
+        var creation = TableCreation(
+            schema: try CatalogCall.parsing { () throws(IcebergError) in try Schema(relaxed: schemaJSON) })
+        try CatalogCall.reading { () throws(JSONError) in
+            creation.location = try body.optional("location")?.string()
+            creation.properties = try body.optional("properties")?.stringMap() ?? [:]
+        }
+        let spec = try CatalogCall.reading { () throws(JSONError) in try body.optional("partition-spec")?.value }
+        let order = try CatalogCall.reading { () throws(JSONError) in try body.optional("write-order")?.value }
+        try CatalogCall.parsing { () throws(IcebergError) in
+            if let spec { creation.partitionSpec = try UnboundPartitionSpec(relaxed: spec) }
+            if let order { creation.sortOrder = try SortOrder(json: order) }
+        }
+        return creation
+    }
+
+    private func registerTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let body = try call.body()
+        let (name, location, overwrite) = try CatalogCall.reading {
+            () throws(JSONError) -> (String, String, Bool) in
+            (
+                try body.member("name").string(), try body.member("metadata-location").string(),
+                try body.optional("overwrite")?.bool() ?? false
+            )
+        }
+        let identifier = try TableIdentifier(try call.namespace(), name)
+        let table = try await service.registerTable(
+            identifier, metadataLocation: location, overwrite: overwrite, call.context)
+        return document(table, call).response
+    }
+
+    private func renameTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let body = try call.body()
+        let (source, destination) = try CatalogCall.reading { () throws(JSONError) -> (JSONValue, JSONValue) in
+            (try body.member("source").value, try body.member("destination").value)
+        }
+        try await service.renameTable(
+            try TableIdentifier(json: source), to: try TableIdentifier(json: destination), call.context)
+        return CatalogReply.empty
+    }
+}
