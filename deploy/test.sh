@@ -26,8 +26,9 @@ if ! cmp -s "$requirements" "$tools/installed.txt"; then
 fi
 command -v zstd > /dev/null || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq zstd > /dev/null
 export PATH=$tools/bin:$PATH
-SEAWEEDFS_BINARY=$tools/bin/weed
-export SEAWEEDFS_BINARY
+export SEAWEEDFS_BINARY=$tools/bin/weed
+# Public conformance data, where it lies beside the project; the suites say what they skip without it.
+[ ! -d "$root/../shared/corpora" ] || export ANALYTICS_CORPORA=$root/../shared/corpora
 say "PyIceberg, DuckDB, ClickHouse and SeaweedFS are ready"
 
 if [ "$chosen" != end-to-end ]; then

@@ -16,7 +16,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = pathlib.Path(os.environ.get("ANALYTICS_BINARIES", ROOT / ".build" / "release"))
-CORPORA = ROOT.parent / "shared" / "corpora"
+CORPORA = pathlib.Path(os.environ.get("ANALYTICS_CORPORA", ROOT.parent / "shared" / "corpora"))
 BINDINGS = {
     "collector": "ANALYTICS",
     "catalog": "ANALYTICS_CATALOG",
