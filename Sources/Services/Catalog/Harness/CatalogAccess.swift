@@ -4,6 +4,7 @@ import Clocks
 import HTTP
 import IcebergCatalog
 import JSONFormat
+import ServiceHost
 
 /// Who may use the catalog: bearer tokens that were configured, and tokens handed out for client credentials.
 ///
@@ -26,23 +27,24 @@ package struct CatalogAccess: Sendable {
     /// Whether anyone may do anything: nothing is configured, as is usual in development.
     package var isOpen: Bool { tokens.isEmpty && clients.isEmpty }
 
+    /// Who sends a request with a bearer token.
+    ///
     /// - Throws: `.notAuthorized`; `.authenticationTimeout` for a token that has ended.
-    func check(_ request: HTTPRequest) throws(CatalogError) {
-        guard !isOpen else { return }
-        guard let header = request.headers["Authorization"], header.lowercased().hasPrefix("bearer ") else {
+    func caller(of request: HTTPRequest) throws(CatalogError) -> Caller {
+        guard let token = AccessPolicy.bearerToken(request) else {
             throw CatalogError(.notAuthorized, "a bearer token is needed: \"Authorization: Bearer …\"")
         }
-        let token = String(header.dropFirst("bearer ".count))
         let bytes = Array(token.utf8)
         // Every comparison is made, each in constant time.
         let isConfigured = tokens.reduce(false) { Digest.constantTimeEquals($1, bytes) || $0 }
-        if isConfigured { return }
-        guard let end = signedEnd(of: token) else {
+        if isConfigured { return Caller(kind: .principal, name: "token") }
+        guard let (client, end) = signedClient(of: token) else {
             throw CatalogError(.notAuthorized, "the bearer token is not known here")
         }
         guard clock.now().milliseconds < end * 1000 else {
             throw CatalogError(.authenticationTimeout, "the bearer token has ended; ask for another")
         }
+        return Caller(kind: .principal, name: client)
     }
 
     // MARK: - OAuth client credentials
@@ -72,14 +74,14 @@ package struct CatalogAccess: Sendable {
         return response
     }
 
-    /// When a token of ours ends, in seconds since 1970; nil for any other token.
-    private func signedEnd(of token: String) -> Int64? {
+    /// Whose a token of ours is, and when it ends, in seconds since 1970; nil for any other token.
+    private func signedClient(of token: String) -> (id: String, end: Int64)? {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 3, let idBytes = Base64.decode(parts[0]),
             let id = String(validating: idBytes, as: UTF8.self), let secret = clients[id], let end = Int64(parts[1])
         else { return nil }
         let expected = Self.signature(of: "\(parts[0]).\(parts[1])", secret: secret)
-        return Digest.constantTimeEquals(Array(expected.utf8), Array(parts[2].utf8)) ? end : nil
+        return Digest.constantTimeEquals(Array(expected.utf8), Array(parts[2].utf8)) ? (id, end) : nil
     }
 
     private static func signature(of payload: String, secret: String) -> String {

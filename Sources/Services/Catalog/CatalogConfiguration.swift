@@ -1,0 +1,89 @@
+import Configuration
+import ObjectStore
+
+/// The variables of the catalog worker, besides those of every worker.
+package struct CatalogConfiguration: ConfigurationSection, Sendable {
+    let objectStore: ObjectStoreConfiguration
+    /// A plain word: clients take a name like `s3://…` for something else.
+    let warehouse: String
+    /// Besides the source and the processed bucket.
+    let otherBuckets: [BucketName]
+    let tokens: [Secret]
+    /// Secrets by client id.
+    let clients: [String: String]
+    let vendsCredentials: Bool
+
+    package init(from reader: inout ConfigurationReader) {
+        objectStore = reader.section()
+        warehouse = reader.parsed(
+            "CATALOG_WAREHOUSE", default: "analytics", allowed: "1 to 63 letters, digits, - and _",
+            "name of the one warehouse"
+        ) { text in Self.isPlainWord(text) ? text : nil }
+        let buckets = reader.list(
+            "CATALOG_WAREHOUSE_BUCKETS", "buckets tables may lie in, besides SOURCE_BUCKET and PROCESSED_BUCKET")
+        otherBuckets = Self.buckets(buckets, &reader)
+        tokens = reader.secretList("CATALOG_TOKENS", "bearer tokens of clients, besides ANALYTICS_API_KEY")
+        clients = Self.clients(
+            reader.secretList("CATALOG_CLIENTS", "OAuth clients, each id:secret, for POST /v1/oauth/tokens"), &reader)
+        let isDevelopment = reader.deploymentEnvironment() == .development
+        vendsCredentials = reader.bool(
+            "CATALOG_VEND_CREDENTIALS", default: isDevelopment,
+            "hand the store's own credentials to clients that ask for vended credentials")
+    }
+
+    private static func isPlainWord(_ text: String) -> Bool {
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F: true
+            default: false
+            }
+        }
+        // Names of this API's own paths would hide them.
+        return isPlain && (1...63).contains(text.utf8.count)
+            && !["namespaces", "tables", "config", "oauth", "transactions"].contains(text)
+    }
+
+    private static func buckets(_ texts: [String], _ reader: inout ConfigurationReader) -> [BucketName] {
+        var buckets: [BucketName] = []
+        for text in texts {
+            do {
+                buckets.append(try BucketName(text))
+            } catch {
+                reader.refuse("CATALOG_WAREHOUSE_BUCKETS", error.message)
+            }
+        }
+        return buckets
+    }
+
+    private static func clients(_ texts: [Secret], _ reader: inout ConfigurationReader) -> [String: String] {
+        var clients: [String: String] = [:]
+        for (index, text) in texts.enumerated() {
+            let parts = text.revealed.split(separator: ":", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else {
+                reader.refuse("CATALOG_CLIENTS", "entry \(index + 1) is not of the form id:secret")
+                continue
+            }
+            clients[parts[0]] = parts[1]
+        }
+        return clients
+    }
+
+    /// What clients are told of the object store: nothing for a local one, whose locations say it all.
+    var clientConfig: [String: String] {
+        guard case .s3(let s3) = objectStore.place else { return [:] }
+        return [
+            "s3.endpoint": s3.endpoint, "s3.path-style-access": s3.addressing == .path ? "true" : "false",
+            "s3.region": s3.region, "client.region": s3.region,
+        ]
+    }
+
+    /// The store's own credentials, when they may be handed out.
+    var vendedConfig: [String: String]? {
+        guard vendsCredentials, case .s3(let s3) = objectStore.place else { return nil }
+        var config = [
+            "s3.access-key-id": s3.credentials.accessKeyID, "s3.secret-access-key": s3.credentials.secretAccessKey,
+        ]
+        if let token = s3.credentials.sessionToken { config["s3.session-token"] = token }
+        return config
+    }
+}

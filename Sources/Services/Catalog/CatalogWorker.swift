@@ -1,0 +1,34 @@
+import Configuration
+import IcebergCatalog
+import ObjectStore
+import ServiceHost
+import Telemetry
+
+/// The catalog as a program: opens the store, proves that it can be trusted, and serves.
+package enum CatalogWorker {
+    package static func build(_ configuration: CatalogConfiguration, _ worker: Worker) async throws -> Router {
+        let objectStore = configuration.objectStore
+        let store = try objectStore.open(http: try worker.httpClient())
+        // A store whose conditional puts do not decide races would lose commits without a word.
+        try await ObjectStoreProbe.compareAndSwap(of: store, bucket: objectStore.catalogBucket)
+        let warehouse = try Warehouse(
+            name: configuration.warehouse, defaultBucket: objectStore.sourceBucket,
+            buckets: Set([objectStore.processedBucket] + configuration.otherBuckets), store: store,
+            clientConfig: configuration.clientConfig)
+        let service = CatalogService(
+            warehouse: warehouse, catalogBucket: objectStore.catalogBucket, clock: worker.clock)
+        let access = CatalogAccess(
+            tokens: configuration.tokens.map(\.revealed), clients: configuration.clients, clock: worker.clock)
+        let probe = ObjectLocation(bucket: objectStore.catalogBucket, key: try ObjectKey("health"))
+        worker.health.register("object_store") {
+            _ = try await store.head(probe)
+            return .healthy
+        }
+        // Whoever asks may read and write only in development, and only until a key or token is configured.
+        let isOpen =
+            worker.environment == .development && access.isOpen && worker.configuration.keys.isEmpty
+        let harness = CatalogHarness(
+            service: service, vending: CredentialVending(config: configuration.vendedConfig))
+        return harness.routes(access: access, isOpen: isOpen)
+    }
+}

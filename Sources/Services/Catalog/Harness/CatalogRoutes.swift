@@ -1,0 +1,53 @@
+import HTTP
+import IcebergCatalog
+import ServiceHost
+import Telemetry
+
+extension CatalogHarness {
+    /// The routes of the worker: each operation with and without the warehouse's name as prefix.
+    func routes(access: CatalogAccess, isOpen: Bool) -> Router {
+        var router = Router()
+        router.authenticator = { request in
+            guard AccessPolicy.bearerToken(request) != nil, !access.isOpen else { return nil }
+            do throws(CatalogError) {
+                return try access.caller(of: request)
+            } catch {
+                throw ServiceError(status: error.status, type: error.code.rawValue, error.message)
+            }
+        }
+        router.on(.post, "/v1/oauth/tokens", access: .open, isAudited: true) { context in
+            access.issueToken(context.request)
+        }
+        let harness = self
+        add(.get, "/v1/config", to: &router, isOpen) { (call) async throws(CatalogError) in
+            try harness.configuration(call)
+        }
+        for endpoint in endpoints {
+            for prefix in ["/v1/", "/v1/\(service.warehouse.name)/"] {
+                add(endpoint.method, prefix + endpoint.path, to: &router, isOpen, endpoint.handler)
+            }
+        }
+        return router
+    }
+
+    private func add(
+        _ method: HTTPMethod, _ template: String, to router: inout Router, _ isOpen: Bool, _ handler: @escaping Handler
+    ) {
+        let names = template.split(separator: "/").filter { $0.hasPrefix("{") }.map {
+            String($0.dropFirst().dropLast())
+        }
+        router.on(method, template, access: .open) { context in
+            do throws(CatalogError) {
+                guard isOpen || !context.caller.isAnonymous else {
+                    throw CatalogError(.notAuthorized, "a bearer token is needed: \"Authorization: Bearer …\"")
+                }
+                var parameters: [String: String] = [:]
+                for name in names { parameters[name] = context.parameter(name) }
+                return try await handler(CatalogCall(context.request, parameters))
+            } catch {
+                if error.status >= 500 { context.logger.error("request failed", ["error": "\(error)"]) }
+                return CatalogReply.error(error)
+            }
+        }
+    }
+}
