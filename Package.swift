@@ -115,7 +115,9 @@ let layers = [
             module("WriteAheadLog", uses: ["Bytes", "Checksums", "Clocks", "Files"]),
             module(
                 "Batching",
-                uses: ["Bytes", "Checksums", "Clocks", "Events", "IcebergSpec", "ParquetFormat", "WriteAheadLog"]),
+                uses: [
+                    "Bytes", "Checksums", "Clocks", "Files", "Events", "IcebergSpec", "ParquetFormat", "WriteAheadLog",
+                ]),
             module(
                 "Committing",
                 uses: [

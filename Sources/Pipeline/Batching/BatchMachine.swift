@@ -1,0 +1,197 @@
+import Bytes
+import Clocks
+import Events
+
+/// When buffers are sealed, and what all of them may take.
+package struct BatchLimits: Hashable, Sendable {
+    /// A partition with this many events makes a batch due.
+    package var partitionEventsMax = 2000
+    /// A partition with this many bytes makes a batch due.
+    package var partitionBytesMax = 1 << 20
+    /// So does an event that has waited this long.
+    package var ageMillisecondsMax: Int64 = 30_000
+    /// Events of one open buffer: a fuller one is closed and the partition gets another, in the same file.
+    package var openEventsMax = 5000
+    /// All rows together. What does not fit stays in the log until there is room.
+    package var memoryBytesMax = 256 << 20
+    /// Partitions of one batch, each of which becomes a file; more make a batch due.
+    package var partitionsMax = 1000
+
+    package init() {}
+}
+
+/// The buffers of all partitions: takes records of the log in order, and gives all of them as one batch.
+///
+/// A batch always takes every buffer. So a batch is a range of the log without gaps, and "everything up to its last
+/// sequence is in the table" is one number.
+package struct BatchMachine: Sendable {
+    /// One partition's rows: full buffers, then the open one.
+    package struct Buffer: Sendable {
+        package var closed: [EventRows] = []
+        package var open: EventRows
+        /// When its first event came, in milliseconds of the monotonic clock.
+        package let since: Int64
+        /// The next buffer whose type and hour have the same hash.
+        fileprivate var nextOfHash: Int?
+        fileprivate let typeBytes: [UInt8]
+
+        package var partition: EventPartition { open.partition }
+        package var count: Int { closed.reduce(open.count) { $0 + $1.count } }
+        package var bytes: Int { closed.reduce(open.bytes) { $0 + $1.bytes } }
+        package var rows: [EventRows] { open.count > 0 ? closed + [open] : closed }
+    }
+
+    package let limits: BatchLimits
+    /// The sequence that comes next.
+    package private(set) var nextSequence: UInt64
+    package private(set) var buffers: [Buffer] = []
+    package private(set) var events = 0
+    package private(set) var bytes = 0
+    private var firstSequence: UInt64
+    private var oldest: Int64?
+    private var isFull = false
+    private var firstOfHash: [UInt64: Int] = [:]
+    private var last = 0
+
+    package init(limits: BatchLimits, nextSequence: UInt64) {
+        self.limits = limits
+        self.nextSequence = nextSequence
+        firstSequence = nextSequence
+    }
+
+    /// What each buffer takes even with one small event.
+    static let bufferBytes = 4096
+
+    /// Whether another record fits, given what batches in flight still hold.
+    package func hasRoom(besides bytesInFlight: Int) -> Bool {
+        bytes + bytesInFlight < limits.memoryBytesMax && buffers.count < 4 * limits.partitionsMax
+    }
+
+    /// Takes the record that comes next.
+    ///
+    /// - Throws: when the bytes are no record; the buffers may then hold part of it, so the machine is not to be used on.
+    package mutating func append(
+        _ record: UnsafeRawBufferPointer, sequence: UInt64, at milliseconds: Int64
+    ) throws(EventBodyError) {
+        precondition(sequence == nextSequence, "records are taken in order, without gaps")
+        let head = try EventRecord(record)
+        let fields = EventContext.Field.allCases.map { head.context[$0].map { Array($0.utf8) } }
+        let hasContext = fields.contains { $0 != nil }
+        let contextBytes = fields.reduce(0) { $0 + ($1?.count ?? 0) }
+        var at = head.eventsOffset
+        for _ in 0..<head.count {
+            guard let event = EncodedEvent(record, at: at) else {
+                throw EventBodyError(.failed, "record \(sequence) of the log is damaged at byte \(at)")
+            }
+            let index = buffer(for: event, record, at: milliseconds)
+            let before = buffers[index].open.bytes
+            buffers[index].open.append(
+                event, in: record, receivedAt: head.context.receivedAt.microseconds, context: fields,
+                hasContext: hasContext)
+            bytes += buffers[index].open.bytes - before + contextBytes
+            closeIfFull(index)
+            at = event.end
+        }
+        events += head.count
+        nextSequence += 1
+        if oldest == nil, head.count > 0 { oldest = milliseconds }
+    }
+
+    private mutating func closeIfFull(_ index: Int) {
+        let count = buffers[index].open.count
+        if count >= limits.partitionEventsMax || buffers[index].open.bytes >= limits.partitionBytesMax {
+            isFull = true
+        }
+        if count >= limits.openEventsMax {
+            buffers[index].closed.append(buffers[index].open)
+            buffers[index].open = EventRows(buffers[index].partition)
+        }
+    }
+
+    private mutating func buffer(for event: EncodedEvent, _ raw: UnsafeRawBufferPointer, at milliseconds: Int64) -> Int
+    {
+        let hour = Timestamp.floorDivide(event.time, 3_600_000_000)
+        let type = UnsafeRawBufferPointer(rebasing: raw[event.type])
+        if last < buffers.count, matches(buffers[last], type, hour) { return last }
+        let hash = Self.hash(type, hour)
+        var index = firstOfHash[hash]
+        while let candidate = index {
+            if matches(buffers[candidate], type, hour) {
+                last = candidate
+                return candidate
+            }
+            index = buffers[candidate].nextOfHash
+        }
+        let partition = EventPartition(type: String(decoding: type, as: UTF8.self), hour: hour)
+        buffers.append(
+            Buffer(
+                open: EventRows(partition), since: milliseconds, nextOfHash: firstOfHash[hash],
+                typeBytes: [UInt8](type)))
+        last = buffers.count - 1
+        firstOfHash[hash] = last
+        bytes += Self.bufferBytes
+        if buffers.count >= limits.partitionsMax { isFull = true }
+        return last
+    }
+
+    private func matches(_ buffer: Buffer, _ type: UnsafeRawBufferPointer, _ hour: Int64) -> Bool {
+        buffer.open.partition.hour == hour && buffer.typeBytes.count == type.count
+            && buffer.typeBytes.withUnsafeBytes { $0.elementsEqual(type) }
+    }
+
+    /// FNV-1a: only spreads; equality is decided by the bytes.
+    private static func hash(_ type: UnsafeRawBufferPointer, _ hour: Int64) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ UInt64(bitPattern: hour)
+        for byte in type { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return hash
+    }
+
+    /// Whether a batch should be sealed now.
+    package func isDue(at milliseconds: Int64) -> Bool {
+        isFull || bytes >= limits.memoryBytesMax / 2
+            || oldest.map { milliseconds - $0 >= limits.ageMillisecondsMax } ?? false
+    }
+
+    /// When a batch is due by age alone; nil while there is no event.
+    package var deadline: Int64? { oldest.map { $0 + limits.ageMillisecondsMax } }
+
+    /// Takes all buffers as one batch; nil when no record has come since the last.
+    package mutating func seal() -> SealedBatch? {
+        guard nextSequence > firstSequence else { return nil }
+        let batch = SealedBatch(
+            first: firstSequence, last: nextSequence - 1, buffers: buffers.filter { $0.count > 0 }, events: events,
+            bytes: bytes)
+        reset(to: nextSequence)
+        return batch
+    }
+
+    /// Forgets all buffers and begins again at `sequence`: what was in them is still in the log.
+    package mutating func reset(to sequence: UInt64) {
+        nextSequence = sequence
+        firstSequence = sequence
+        buffers.removeAll()
+        firstOfHash.removeAll()
+        events = 0
+        bytes = 0
+        oldest = nil
+        isFull = false
+        last = 0
+    }
+}
+
+/// Records `first` to `last` of the log, by partition.
+package struct SealedBatch: Sendable {
+    package let first: UInt64
+    package let last: UInt64
+    package let buffers: [BatchMachine.Buffer]
+    package let events: Int
+    package let bytes: Int
+
+    package init(first: UInt64, last: UInt64, buffers: [BatchMachine.Buffer], events: Int, bytes: Int) {
+        self.first = first
+        self.last = last
+        self.buffers = buffers
+        self.events = events
+        self.bytes = bytes
+    }
+}

@@ -1,0 +1,139 @@
+import Bytes
+import Checksums
+import Events
+import Files
+import WriteAheadLog
+
+/// Keeps the keys of events whose log segment is gone, for as long as the window reaches back: the window after a restart
+/// is what these files and the log hold.
+///
+/// One file for each segment, `<first sequence>.keys`, written whole and synced before the segment is removed. Layout,
+/// little-endian: magic `ANLYKEYS` · u32 version (1) · u32 number of keys · for each u64 u64 key and i64 seconds since 1970
+/// · CRC-32C of all before.
+package struct DedupJournal: Sendable {
+    package struct Key: Hashable, Sendable {
+        package let key: EventKey
+        package let seconds: Int64
+
+        package init(key: EventKey, seconds: Int64) {
+            self.key = key
+            self.seconds = seconds
+        }
+    }
+
+    private static let magic = Array("ANLYKEYS".utf8)
+    private static let version: UInt32 = 1
+    private static let suffix = ".keys"
+    private let storage: any LogStorage
+
+    package init(storage: any LogStorage) { self.storage = storage }
+
+    /// Keeps the keys of a segment's records. Durable on return; the same segment twice is one file.
+    package func keep(first: UInt64, records: [[UInt8]]) throws(LogError) {
+        var keys: [Key] = []
+        for record in records { keys += try Self.keys(of: record) }
+        guard !keys.isEmpty else { return }
+        do throws(FileError) {
+            try storage.writeAtomically(Self.name(first), Self.encode(keys))
+        } catch {
+            throw LogError(error.isNoSpace ? .full : .failed, "the keys of a log segment cannot be kept: \(error)")
+        }
+    }
+
+    /// The keys of a record of the log.
+    package static func keys(of record: [UInt8]) throws(LogError) -> [Key] {
+        let result = record.withUnsafeBytes { raw in Result { () throws(LogError) in try keys(of: raw) } }
+        return try result.get()
+    }
+
+    package static func keys(of record: UnsafeRawBufferPointer) throws(LogError) -> [Key] {
+        var keys: [Key] = []
+        do throws(EventBodyError) {
+            try EventRecord.forEachEvent(record) { context, event in
+                keys.append(Key(key: event.key, seconds: context.receivedAt.milliseconds / 1000))
+            }
+        } catch {
+            throw LogError(.corrupt, "a record of the log holds no events: \(error)")
+        }
+        return keys
+    }
+
+    /// Puts what is kept into `window`, oldest first, and removes files that the window no longer reaches.
+    ///
+    /// - Returns: the names of files that cannot be read: their events are recognised again only by compaction.
+    package func load(into window: inout DedupWindow, now seconds: Int64) throws(LogError) -> [String] {
+        var damaged: [String] = []
+        do throws(FileError) {
+            for name in try files() {
+                guard let keys = Self.decode(try storage.read(name)) else {
+                    damaged.append(name)
+                    continue
+                }
+                if keys.allSatisfy({ seconds - $0.seconds > window.windowSeconds }) {
+                    try storage.remove(name)
+                } else {
+                    for key in keys { _ = window.insert(key.key, at: key.seconds) }
+                }
+            }
+        } catch {
+            throw LogError(.failed, "the kept keys cannot be read: \(error)")
+        }
+        return damaged
+    }
+
+    /// Removes files that a window of `windowSeconds` no longer reaches. Cheap: reads nothing but what it removes.
+    package func removeExpired(windowSeconds: Int64, now seconds: Int64) throws(LogError) {
+        do throws(FileError) {
+            for name in try files() {
+                guard let keys = Self.decode(try storage.read(name)) else { continue }
+                guard keys.allSatisfy({ seconds - $0.seconds > windowSeconds }) else { return }
+                try storage.remove(name)
+            }
+        } catch {
+            throw LogError(.failed, "expired keys cannot be removed: \(error)")
+        }
+    }
+
+    private func files() throws(FileError) -> [String] {
+        try storage.list().filter { $0.hasSuffix(Self.suffix) && !$0.hasPrefix(".") }.sorted()
+    }
+
+    private static func name(_ first: UInt64) -> String {
+        let digits = String(first)
+        return String(repeating: "0", count: 20 - digits.utf8.count) + digits + suffix
+    }
+
+    static func encode(_ keys: [Key]) -> [UInt8] {
+        var bytes = magic
+        bytes.reserveCapacity(20 + keys.count * 24)
+        bytes.appendLittleEndian(version)
+        bytes.appendLittleEndian(UInt32(keys.count))
+        for key in keys {
+            bytes.appendLittleEndian(key.key.low)
+            bytes.appendLittleEndian(key.key.high)
+            bytes.appendLittleEndian(key.seconds)
+        }
+        bytes.appendLittleEndian(CRC32C.checksum(bytes))
+        return bytes
+    }
+
+    /// nil when the bytes are not a whole file of keys.
+    static func decode(_ bytes: [UInt8]) -> [Key]? {
+        guard bytes.count >= 20, Array(bytes[..<8]) == magic else { return nil }
+        return bytes.withUnsafeBytes { raw in
+            func load<T: FixedWidthInteger>(_ at: Int, _ type: T.Type) -> T {
+                T(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: T.self))
+            }
+            let count = Int(load(12, UInt32.self))
+            guard load(8, UInt32.self) == version, raw.count == 20 + count * 24,
+                load(raw.count - 4, UInt32.self)
+                    == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: raw[..<(raw.count - 4)]))
+            else { return nil }
+            return (0..<count).map { index in
+                let at = 16 + index * 24
+                let key = EventKey(low: load(at, UInt64.self), high: load(at + 8, UInt64.self))
+                return Key(key: key, seconds: load(at + 16, Int64.self))
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+import Events
+
+/// The keys of events received within a window of time. Exact within it, as far as a keyed 128-bit hash is
+/// (`EventKey`): an event is a duplicate if its key came at most `windowSeconds` before.
+///
+/// Memory is bounded by `keysMax`: beyond it the oldest half is forgotten, and `forgotten` counts that. Two tables take
+/// turns, so that forgetting costs nothing: new keys go to the young one, which becomes the old one when it holds half of
+/// `keysMax`, or spans the window. About 50 bytes a key.
+package struct DedupWindow: Sendable {
+    package let windowSeconds: Int64
+    package let keysMax: Int
+    /// Keys given up within their window for want of memory.
+    package private(set) var forgotten = 0
+    private var young = KeyTable()
+    private var old = KeyTable()
+    private var youngSince: Int64?
+
+    package init(windowSeconds: Int64, keysMax: Int = 4 << 20) {
+        self.windowSeconds = windowSeconds
+        self.keysMax = max(2, keysMax)
+    }
+
+    package var count: Int { young.count + old.count }
+
+    /// Remembers the key as of `seconds` (since 1970).
+    ///
+    /// - Returns: false when it came within the window before: a duplicate.
+    package mutating func insert(_ key: EventKey, at seconds: Int64) -> Bool {
+        guard windowSeconds > 0 else { return true }
+        if contains(key, at: seconds) { return false }
+        turn(at: seconds)
+        young.set(key, seconds)
+        return true
+    }
+
+    package func contains(_ key: EventKey, at seconds: Int64) -> Bool {
+        if let before = young[key], seconds - before <= windowSeconds { return true }
+        if let before = old[key], seconds - before <= windowSeconds { return true }
+        return false
+    }
+
+    /// Takes back a key whose event was not kept after all.
+    package mutating func remove(_ key: EventKey) {
+        young.remove(key)
+        old.remove(key)
+    }
+
+    private mutating func turn(at seconds: Int64) {
+        let since = youngSince ?? seconds
+        youngSince = since
+        guard young.count >= keysMax / 2 || seconds - since > windowSeconds else { return }
+        if let newest = old.newest, seconds - newest <= windowSeconds { forgotten += old.count }
+        old = young
+        young = KeyTable()
+        youngSince = seconds
+    }
+}
+
+/// Open addressing with linear probing; a key's own bits are its hash, for it is one.
+struct KeyTable: Sendable {
+    private struct Entry {
+        var low: UInt64 = 0
+        var high: UInt64 = 0
+        /// Seconds since 1970; `empty`, or `removed`.
+        var seconds: Int64 = KeyTable.empty
+    }
+
+    private static let empty = Int64.min
+    private static let removed = Int64.min + 1
+    private var entries: [Entry] = []
+    /// Entries that are not empty.
+    private var used = 0
+    private(set) var count = 0
+    /// The latest moment set.
+    private(set) var newest: Int64?
+
+    subscript(key: EventKey) -> Int64? {
+        guard let index = find(key) else { return nil }
+        return entries[index].seconds
+    }
+
+    private func find(_ key: EventKey) -> Int? {
+        guard !entries.isEmpty else { return nil }
+        return entries.withUnsafeBufferPointer { entries in
+            let mask = entries.count - 1
+            var index = Int(truncatingIfNeeded: key.low) & mask
+            while entries[index].seconds != Self.empty {
+                if entries[index].low == key.low, entries[index].high == key.high,
+                    entries[index].seconds != Self.removed
+                {
+                    return index
+                }
+                index = (index + 1) & mask
+            }
+            return nil
+        }
+    }
+
+    mutating func set(_ key: EventKey, _ seconds: Int64) {
+        newest = max(newest ?? seconds, seconds)
+        if let index = find(key) {
+            entries[index].seconds = seconds
+            return
+        }
+        if (used + 1) * 4 > entries.count * 3 { grow() }
+        place(Entry(low: key.low, high: key.high, seconds: seconds))
+        count += 1
+    }
+
+    private mutating func place(_ entry: Entry) {
+        let mask = entries.count - 1
+        var index = Int(truncatingIfNeeded: entry.low) & mask
+        while entries[index].seconds != Self.empty { index = (index + 1) & mask }
+        entries[index] = entry
+        used += 1
+    }
+
+    private mutating func grow() {
+        let before = entries
+        entries = [Entry](
+            repeating: Entry(), count: max(1024, count * 2 > before.count ? before.count * 2 : before.count))
+        used = 0
+        for entry in before where entry.seconds > Self.removed { place(entry) }
+    }
+
+    mutating func remove(_ key: EventKey) {
+        guard let index = find(key) else { return }
+        entries[index].seconds = Self.removed
+        count -= 1
+    }
+}
