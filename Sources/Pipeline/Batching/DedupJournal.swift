@@ -1,5 +1,6 @@
 import Bytes
 import Checksums
+import Clocks
 import Events
 import Files
 import WriteAheadLog
