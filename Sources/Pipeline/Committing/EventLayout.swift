@@ -1,0 +1,181 @@
+import Batching
+import Bytes
+import Checksums
+import Clocks
+import IcebergSpec
+import ParquetFormat
+
+/// How events are written to one table: which columns its files have, how they are partitioned and compressed.
+///
+/// Takes every table whose required columns and partitions the collector can fill, by name: the event table, or one with
+/// fewer columns such as `event_id, timestamp, type, source, data`. Optional columns it does not know stay out of the
+/// files, which readers see as null.
+package struct EventLayout: Sendable {
+    package let schema: Schema
+    package let spec: PartitionSpec
+    package let parquetSchema: ParquetSchema
+    package let codec: ParquetCodec
+    /// Where data files lie, without a final slash.
+    package let dataLocation: String
+    /// One for each leaf of `parquetSchema`.
+    let leafColumns: [EventColumn]
+    private let partitionColumns: [EventColumn]
+    private let partitionTypes: [IcebergType]
+
+    /// - Throws: `.unsuitableTable`, saying which column or partition cannot be filled.
+    package init(_ metadata: TableMetadata) throws(CommitError) {
+        schema = metadata.currentSchema
+        spec = metadata.defaultSpec
+        var nodes: [SchemaNode] = []
+        var leafColumns: [EventColumn] = []
+        for field in schema.fields {
+            guard let column = EventTable.columnsByName[field.name] else {
+                guard !field.required else {
+                    throw Self.unsuitable("it requires the column \"\(field.name)\", which no event has")
+                }
+                continue
+            }
+            if field.required && !EventTable.isAlwaysPresent(column) && column != .extensionName {
+                throw Self.unsuitable("it requires the column \"\(field.name)\", which not every event has")
+            }
+            nodes.append(try Self.node(field, column))
+            leafColumns += column == .extensionName ? [.extensionName, .extensionValue] : [column]
+        }
+        do throws(ParquetError) {
+            parquetSchema = try ParquetSchema(name: "table", fields: nodes)
+        } catch {
+            throw Self.unsuitable(error.message)
+        }
+        guard !leafColumns.isEmpty else { throw Self.unsuitable("it has no column that an event has") }
+        self.leafColumns = leafColumns
+        codec = try Self.codec(metadata.properties)
+        var location = metadata.properties["write.data.path"] ?? "\(metadata.location)/data"
+        while location.hasSuffix("/") { location.removeLast() }
+        dataLocation = location
+        (partitionColumns, partitionTypes) = try Self.partitions(spec, schema)
+    }
+
+    private static func unsuitable(_ why: String) -> CommitError {
+        CommitError(.unsuitableTable, "the collector cannot write this table: \(why)")
+    }
+
+    private static func node(_ field: NestedField, _ column: EventColumn) throws(CommitError) -> SchemaNode {
+        let repetition: Repetition = field.required ? .required : .optional
+        let id = Int32(clamping: field.id)
+        switch (column, field.type) {
+        case (.time, .timestamptz), (.receivedAt, .timestamptz):
+            return .primitive(
+                field.name, .int64, repetition, logical: .timestamp(unit: .microseconds, isAdjustedToUTC: true),
+                fieldID: id)
+        case (.time, .timestamp), (.receivedAt, .timestamp):
+            return .primitive(
+                field.name, .int64, repetition, logical: .timestamp(unit: .microseconds, isAdjustedToUTC: false),
+                fieldID: id)
+        case (.year, .int), (.month, .int), (.day, .int), (.hour, .int):
+            return .primitive(field.name, .int32, repetition, fieldID: id)
+        case (.extensionName, .map(let map)) where map.key == .string && map.value == .string:
+            return .map(
+                field.name, repetition, fieldID: id,
+                key: .string("key", .required, fieldID: Int32(clamping: map.keyID)),
+                value: .string(
+                    "value", map.valueRequired ? .required : .optional, fieldID: Int32(clamping: map.valueID)))
+        case (.time, _), (.receivedAt, _), (.year, _), (.month, _), (.day, _), (.hour, _), (.extensionName, _):
+            break
+        case (_, .string): return .string(field.name, repetition, fieldID: id)
+        default: break
+        }
+        throw unsuitable("the column \"\(field.name)\" has another type than the event table's")
+    }
+
+    private static func codec(_ properties: [String: String]) throws(CommitError) -> ParquetCodec {
+        let level = properties["write.parquet.compression-level"].flatMap { Int32($0) }
+        switch properties["write.parquet.compression-codec"] ?? "zstd" {
+        case "zstd": return .zstd(level: level.map { min(max($0, 1), 19) } ?? 1)
+        case "snappy": return .snappy
+        case "gzip": return .gzip(level: level.map { min(max($0, 1), 9) } ?? 6)
+        case "uncompressed", "none": return .uncompressed
+        case let other:
+            throw unsuitable(
+                "its write.parquet.compression-codec is \"\(other)\"; zstd, snappy, gzip and uncompressed are supported"
+            )
+        }
+    }
+
+    /// Every buffer has one type and one hour of time: only what these two decide can divide files.
+    private static func partitions(
+        _ spec: PartitionSpec, _ schema: Schema
+    ) throws(CommitError) -> ([EventColumn], [IcebergType]) {
+        var columns: [EventColumn] = []
+        var types: [IcebergType] = []
+        for field in spec.fields {
+            let source = schema.field(id: field.sourceID)
+            let column = source.flatMap { EventTable.columnsByName[$0.name] } ?? .data
+            let isKnown: Bool =
+                switch (column, field.transform) {
+                case (_, .void), (.type, .identity), (.type, .truncate), (.type, .bucket), (.time, .hour),
+                    (.time, .day), (.time, .month), (.time, .year), (.year, .identity), (.month, .identity),
+                    (.day, .identity), (.hour, .identity):
+                    true
+                default: false
+                }
+            guard isKnown else {
+                throw unsuitable("its partition field \"\(field.name)\" does not follow from type and hour alone")
+            }
+            columns.append(column)
+            types.append(source?.type ?? .unknown)
+        }
+        return (columns, types)
+    }
+
+    /// The partition tuple of a buffer's files.
+    package func partitionValues(of partition: EventPartition) -> [Datum?] {
+        let microseconds = partition.hour &* 3_600_000_000
+        let civil = Timestamp(microseconds: microseconds).civil
+        return spec.fields.indices.map { index in
+            let value: Datum =
+                switch partitionColumns[index] {
+                case .type: .string(partition.type)
+                case .year: .int(Int32(clamping: civil.year))
+                case .month: .int(Int32(clamping: civil.month))
+                case .day: .int(Int32(clamping: civil.day))
+                case .hour: .int(Int32(clamping: civil.hour))
+                default: partitionTypes[index] == .timestamp ? .timestamp(microseconds) : .timestamptz(microseconds)
+                }
+            return spec.fields[index].transform.apply(value)
+        }
+    }
+
+    /// `…/data/type=page.view/year=2024/month=01/day=15/hour=14/<name>.parquet`.
+    package func path(of partition: EventPartition, name: String) -> String {
+        "\(dataLocation)/\(Self.folder(of: partition))/\(name).parquet"
+    }
+
+    package static func folder(of partition: EventPartition) -> String {
+        let civil = Timestamp(microseconds: partition.hour &* 3_600_000_000).civil
+        let pad = { (value: Int) in Timestamp.pad(value, 2) }
+        return "type=\(segment(partition.type))/year=\(Timestamp.pad(civil.year, 4))/month=\(pad(civil.month))"
+            + "/day=\(pad(civil.day))/hour=\(pad(civil.hour))"
+    }
+
+    /// File systems take 255 bytes in a name: a longer type is cut and told apart by its digest. Nobody reads the type back
+    /// from a path; the partition tuple has it.
+    private static func segment(_ type: String) -> String {
+        let escaped = PercentEncoding.encode(type)
+        guard escaped.utf8.count > 160 else { return escaped }
+        return escaped.prefix(100) + "-" + Hexadecimal.encode(Digest.sha256(Array(type.utf8)).prefix(12))
+    }
+
+    /// The rows of a buffer as one Parquet file. Cost: CPU-bound; the file lies in memory.
+    package func encode(_ buffer: BatchMachine.Buffer) throws(CommitError) -> ParquetFile {
+        do throws(ParquetError) {
+            var writer = try ParquetWriter(schema: parquetSchema, options: ParquetWriterOptions(codec: codec))
+            for rows in buffer.rows {
+                let columns = zip(leafColumns, parquetSchema.leaves).map { rows.leafColumn($0, $1) }
+                try writer.append(RowGroup(columns: columns, rowCount: rows.count))
+            }
+            return try writer.finish()
+        } catch {
+            throw CommitError(.failed, "the events of \(buffer.partition.type) cannot be encoded: \(error)")
+        }
+    }
+}

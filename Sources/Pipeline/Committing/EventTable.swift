@@ -1,0 +1,75 @@
+import Batching
+import IcebergCatalog
+import IcebergSpec
+import ObjectStore
+
+/// The table of events: columns, partitions, properties.
+package enum EventTable {
+    /// The columns in their order; ids 1 to 27, the map's key and value included. Field ids of a created table are the
+    /// catalog's choice: columns are found by name.
+    package static func schema() throws(IcebergError) -> Schema {
+        var fields: [NestedField] = [
+            .required(1, "id", .string, doc: "CloudEvents id; unique within its source"),
+            .required(2, "type", .string, doc: "CloudEvents type"),
+            .required(3, "source", .string, doc: "CloudEvents source"),
+            .required(4, "specversion", .string, doc: "CloudEvents specversion"),
+            .optional(5, "time", .timestamptz, doc: "When it happened"),
+            .optional(6, "subject", .string),
+            .optional(7, "datacontenttype", .string),
+            .optional(8, "dataschema", .string),
+            .optional(9, "data", .string, doc: "JSON text; base64 where extensions has data_base64"),
+            .optional(10, "extensions", .map(keyID: 11, .string, valueID: 12, .string)),
+        ]
+        let context = [
+            "cf_colo", "cf_country", "cf_city", "cf_continent", "cf_postal_code", "cf_region", "cf_timezone",
+            "cf_http_protocol", "cf_tls_version", "cf_tls_cipher",
+        ]
+        for (offset, name) in context.enumerated() { fields.append(.optional(13 + offset, name, .string)) }
+        for (offset, name) in ["year", "month", "day", "hour"].enumerated() {
+            fields.append(.required(23 + offset, name, .int))
+        }
+        fields.append(.optional(27, "received_at", .timestamptz, doc: "When the collector received it"))
+        return try Schema(fields: fields)
+    }
+
+    package static let partitionSpec = PartitionSpec(fields: [
+        PartitionField(sourceID: 2, fieldID: 1000, name: "type", transform: .identity),
+        PartitionField(sourceID: 5, fieldID: 1001, name: "time_hour", transform: .hour),
+    ])
+
+    package static let properties = [
+        "write.format.default": "parquet",
+        "write.parquet.compression-codec": "zstd",
+        "write.metadata.compression-codec": "gzip",
+        "write.target-file-size-bytes": "134217728",
+        "write.distribution-mode": "hash",
+        "commit.retry.num-retries": "10",
+        "commit.retry.min-wait-ms": "100",
+        "commit.retry.max-wait-ms": "60000",
+        "commit.rebase.enabled": "true",
+    ]
+
+    package static func creation(location: String?) throws(IcebergError) -> TableCreation {
+        TableCreation(
+            schema: try schema(), partitionSpec: partitionSpec, location: location, properties: properties)
+    }
+
+    /// What the collector puts into a column of this name.
+    static let columnsByName: [String: EventColumn] = [
+        "id": .id, "event_id": .id, "type": .type, "event_type": .type, "source": .source,
+        "specversion": .specVersion, "time": .time, "timestamp": .time, "subject": .subject, "user_id": .subject,
+        "datacontenttype": .dataContentType, "dataschema": .dataSchema, "data": .data, "extensions": .extensionName,
+        "cf_colo": .colo, "cf_country": .country, "cf_city": .city, "cf_continent": .continent,
+        "cf_postal_code": .postalCode, "cf_region": .region, "cf_timezone": .timezone,
+        "cf_http_protocol": .httpProtocol, "cf_tls_version": .tlsVersion, "cf_tls_cipher": .tlsCipher, "year": .year,
+        "month": .month, "day": .day, "hour": .hour, "received_at": .receivedAt,
+    ]
+
+    /// Whether the column has a value for every event.
+    static func isAlwaysPresent(_ column: EventColumn) -> Bool {
+        switch column {
+        case .id, .type, .source, .specVersion, .time, .year, .month, .day, .hour, .receivedAt: true
+        default: false
+        }
+    }
+}

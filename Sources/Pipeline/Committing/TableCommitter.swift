@@ -1,0 +1,322 @@
+import Batching
+import Clocks
+import Files
+import IcebergCatalog
+import IcebergSpec
+import IcebergTable
+import ObjectStore
+import ParquetFormat
+import Synchronization
+import Telemetry
+
+/// Brings sealed batches into the table: carries out what `CommitMachine` decides. One batch at a time.
+package actor TableCommitter {
+    package struct Configuration: Sendable {
+        package var table: TableIdentifier
+        /// nil: the catalog chooses. Only for creating the table.
+        package var location: String?
+        package var logID: UUID
+        package var backoff = Backoff()
+        package var uploadsAtOnce = 4
+
+        package init(table: TableIdentifier, location: String?, logID: UUID) {
+            self.table = table
+            self.location = location
+            self.logID = logID
+        }
+
+        /// The table property that holds the watermark.
+        package var watermarkProperty: String { "analytics.log.\(logID).committed" }
+    }
+
+    /// What a batch came to.
+    package enum Outcome: Sendable {
+        /// Everything up to the watermark is in the table.
+        case committed(Receipt)
+        /// Part of the batch already is: seal anew behind this sequence.
+        case restart(after: UInt64)
+    }
+
+    package struct Receipt: Sendable {
+        package let watermark: UInt64
+        package let events: Int
+        /// The snapshot that holds the batch; nil when it has expired since, or there was nothing to add.
+        package let snapshotID: Int64?
+        package let files: [String]
+        package let bytes: Int64
+    }
+
+    private let configuration: Configuration
+    private let catalog: any TableCatalog
+    private let store: any ObjectStore
+    private let loader: ManifestLoader
+    private let clock: any WallClock & MonotonicClock
+    private let random: any RandomSource
+    private let logger: Logger
+    private let onTrouble: @Sendable (CommitError?) -> Void
+    private var machine: CommitMachine
+    private var table: LoadedTable?
+
+    /// - Parameter onTrouble: told why the present attempt failed, and nil once one succeeds.
+    package init(
+        _ configuration: Configuration, catalog: any TableCatalog, store: any ObjectStore, firstInLog: UInt64,
+        clock: any WallClock & MonotonicClock = SystemClock(), random: any RandomSource = SystemRandom(),
+        logger: Logger = .disabled, onTrouble: @escaping @Sendable (CommitError?) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.catalog = catalog
+        self.store = store
+        self.clock = clock
+        self.random = random
+        self.logger = logger
+        self.onTrouble = onTrouble
+        loader = ManifestLoader(store: store, cache: ManifestCache(bytesMax: 32 << 20))
+        machine = CommitMachine(firstInLog: firstInLog)
+    }
+
+    /// The last state of the table that was loaded.
+    package var lastLoaded: LoadedTable? { table }
+
+    /// The watermark as the table has it now; makes the table if there is none. Tries once.
+    package func readWatermark() async throws(CommitError) -> UInt64? {
+        try await load()
+        return try watermark()
+    }
+
+    /// Tells that the log now begins with `sequence`.
+    package func logBegins(with sequence: UInt64) { machine.firstInLog = sequence }
+
+    /// Commits a batch, however long that takes: a catalog or store that is away is waited for.
+    ///
+    /// - Throws: `.contradiction` and `.unsuitableTable`, which need an operator; `.cancelled`.
+    package func commit(_ batch: SealedBatch) async throws(CommitError) -> Outcome {
+        var files: [DataFile] = []
+        var pending = machine.handle(.begin(first: batch.first, last: batch.last))
+        while !pending.isEmpty {
+            guard !Task.isCancelled else {
+                machine = CommitMachine(firstInLog: machine.firstInLog, watermark: machine.watermark)
+                throw CommitError(.cancelled, "stopped before the batch was committed")
+            }
+            switch pending.removeFirst() {
+            case .load: pending += machine.handle(try await loadInput())
+            case .store:
+                let (input, stored) = try await storeInput(batch)
+                files = stored
+                pending += machine.handle(input)
+            case .commit: pending += machine.handle(try await commitInput(batch, files))
+            case .wait(let attempt):
+                let delay = configuration.backoff.milliseconds(attempt: attempt, random)
+                do { try await clock.sleep(milliseconds: delay) } catch {}
+            case .finish(let watermark): return .committed(receipt(watermark, batch, files))
+            case .restart(let after): return .restart(after: after)
+            case .stop(let why): throw CommitError(.contradiction, why)
+            }
+        }
+        throw CommitError(.failed, "the commit ended without an outcome")
+    }
+
+    // MARK: - The table
+
+    private func loadInput() async throws(CommitError) -> CommitMachine.Input {
+        do throws(CommitError) {
+            try await load()
+            let found = try watermark()
+            onTrouble(nil)
+            return .loaded(watermark: found)
+        } catch {
+            try report(error, during: "loading the table")
+            return .loadFailed
+        }
+    }
+
+    private func load() async throws(CommitError) {
+        do throws(CatalogError) {
+            table = try await catalog.loadTable(configuration.table)
+        } catch {
+            guard [.noSuchTable, .noSuchNamespace, .notFound].contains(error.code) else {
+                throw CommitError(.unavailable, error.description)
+            }
+            table = try await create()
+        }
+    }
+
+    /// Makes namespace and table; that another does so at the same time is no failure.
+    private func create() async throws(CommitError) -> LoadedTable {
+        let creation: TableCreation
+        do throws(IcebergError) {
+            creation = try EventTable.creation(location: configuration.location)
+        } catch {
+            throw CommitError(.failed, error.description)
+        }
+        do throws(CatalogError) {
+            for levels in 1...configuration.table.namespace.levels.count {
+                let namespace = try NamespaceName(Array(configuration.table.namespace.levels.prefix(levels)))
+                guard try await !catalog.namespaceExists(namespace) else { continue }
+                do throws(CatalogError) {
+                    try await catalog.createNamespace(namespace, properties: [:])
+                } catch  where error.code == .alreadyExists {
+                    continue
+                }
+            }
+            do throws(CatalogError) {
+                let made = try await catalog.createTable(configuration.table, creation)
+                logger.info("made the table", ["table": configuration.table.description])
+                return made
+            } catch  where error.code == .alreadyExists {
+                return try await catalog.loadTable(configuration.table)
+            }
+        } catch {
+            throw CommitError(.unavailable, "the table cannot be made: \(error)")
+        }
+    }
+
+    private func watermark() throws(CommitError) -> UInt64? {
+        guard let text = table?.metadata.properties[configuration.watermarkProperty] else { return nil }
+        guard let watermark = UInt64(text) else {
+            throw CommitError(
+                .contradiction, "the table property \(configuration.watermarkProperty) is \"\(text)\", not a number")
+        }
+        return watermark
+    }
+
+    // MARK: - Data files
+
+    private func storeInput(
+        _ batch: SealedBatch
+    ) async throws(CommitError) -> (CommitMachine.Input, [DataFile]) {
+        do throws(CommitError) {
+            guard let table else { throw CommitError(.failed, "the table was not loaded") }
+            let layout = try EventLayout(table.metadata)
+            return (.stored, try await storeFiles(batch, layout))
+        } catch {
+            try report(error, during: "storing data files")
+            return (.storeFailed, [])
+        }
+    }
+
+    private func storeFiles(_ batch: SealedBatch, _ layout: EventLayout) async throws(CommitError) -> [DataFile] {
+        // Names follow from the log's range: an attempt after a crash finds its own files instead of writing others.
+        let name = "\(configuration.logID)-\(batch.first)-\(batch.last)"
+        let store = store
+        let fallback = String(random.next(), radix: 16)
+        typealias Stored = Result<DataFile, CommitError>
+        let results = await withTaskGroup(of: (Int, Stored).self) { group in
+            var results = [Stored?](repeating: nil, count: batch.buffers.count)
+            var next = 0
+            func add() {
+                guard next < batch.buffers.count else { return }
+                let index = next
+                next += 1
+                let buffer = batch.buffers[index]
+                group.addTask {
+                    do throws(CommitError) {
+                        return (
+                            index,
+                            .success(
+                                try await Self.storeFile(buffer, layout, name: name, fallback: fallback, in: store))
+                        )
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
+            }
+            for _ in 0..<configuration.uploadsAtOnce { add() }
+            while let (index, result) = await group.next() {
+                results[index] = result
+                if case .success = result { add() }
+            }
+            return results
+        }
+        var files: [DataFile] = []
+        for result in results {
+            guard let result else { throw CommitError(.unavailable, "an upload before this one failed") }
+            files.append(try result.get())
+        }
+        return files
+    }
+
+    private static func storeFile(
+        _ buffer: BatchMachine.Buffer, _ layout: EventLayout, name: String, fallback: String, in store: any ObjectStore
+    ) async throws(CommitError) -> DataFile {
+        let encoded = try await BlockingPool.shared.run { () throws(CommitError) in try layout.encode(buffer) }
+        // A file of that name with other bytes was left by another version of the program, and no commit has it: the
+        // watermark says so. It is left to the orphan removal.
+        for name in [name, "\(name)-\(fallback)"] {
+            let path = layout.path(of: buffer.partition, name: name)
+            do throws(ObjectStoreError) {
+                let location = try store.location(of: path)
+                let put = try await store.putIfAbsentProved(
+                    location, encoded.bytes, contentType: "application/vnd.apache.parquet")
+                if put == .differs { continue }
+                return DataFile.make(
+                    from: encoded.summary, path: store.uri(of: location), schema: layout.schema, spec: layout.spec,
+                    partition: layout.partitionValues(of: buffer.partition))
+            } catch {
+                throw CommitError(.unavailable, "\(path): \(error)")
+            }
+        }
+        throw CommitError(.failed, "two objects with other content stand where the batch \(name) is to be stored")
+    }
+
+    // MARK: - Commit
+
+    private func commitInput(
+        _ batch: SealedBatch, _ files: [DataFile]
+    ) async throws(CommitError) -> CommitMachine.Input {
+        guard let base = table?.metadata else { return .rejected }
+        let property = configuration.watermarkProperty
+        let append = Append(
+            files: files,
+            summary: [property: String(batch.last), "analytics.log.id": configuration.logID.description],
+            properties: [property: String(batch.last)])
+        let prepared: PreparedCommit
+        do throws(TableError) {
+            // Never before the table's last change: a host whose clock lags would have every commit refused.
+            let now = max(clock.now(), Timestamp(milliseconds: base.lastUpdatedMilliseconds))
+            prepared = try await append.prepare(base: base, loader: loader, random: random, now: now)
+        } catch {
+            try report(CommitError(.unavailable, error.description), during: "preparing the commit")
+            return .rejected
+        }
+        do throws(ObjectStoreError) {
+            for object in prepared.objects {
+                _ = try await store.putIfAbsentProved(object.location, object.bytes)
+            }
+        } catch {
+            try report(CommitError(.unavailable, error.description), during: "storing manifests")
+            return .rejected
+        }
+        let outcome = await catalog.commit(
+            configuration.table, requirements: prepared.requirements, updates: prepared.updates)
+        switch outcome {
+        case .committed: return .committed
+        case .rejected(let error):
+            logger.warn("the commit was refused", ["error": error.description])
+            if error.code != .commitFailed { onTrouble(CommitError(.unavailable, error.description)) }
+            return error.code == .commitFailed ? .conflicted : .rejected
+        case .unknown(let why):
+            logger.warn("the commit's outcome is unknown", ["error": why])
+            onTrouble(CommitError(.unavailable, why))
+            return .unknown
+        }
+    }
+
+    private func receipt(_ watermark: UInt64, _ batch: SealedBatch, _ files: [DataFile]) -> Receipt {
+        let snapshot = table?.metadata.snapshots.last {
+            $0.summary[configuration.watermarkProperty] == String(watermark)
+        }
+        return Receipt(
+            watermark: watermark, events: batch.events, snapshotID: snapshot?.snapshotID, files: files.map(\.path),
+            bytes: files.reduce(0) { $0 + $1.fileSizeBytes })
+    }
+
+    /// Throws what time cannot heal.
+    private func report(_ error: CommitError, during what: String) throws(CommitError) {
+        onTrouble(error)
+        logger.warn("\(what) failed", ["error": error.message])
+        switch error.code {
+        case .contradiction, .unsuitableTable: throw error
+        case .unavailable, .failed, .cancelled: break
+        }
+    }
+}

@@ -1,0 +1,315 @@
+import Batching
+import Clocks
+import Events
+import IcebergCatalog
+import IcebergSpec
+import IcebergTable
+import ObjectStore
+import ParquetFormat
+import Synchronization
+import Testing
+
+@testable import Committing
+
+struct TestClock: WallClock, MonotonicClock {
+    func now() -> Timestamp { Timestamp(microseconds: 1_705_329_000_000_000) }
+    func nanoseconds() -> UInt64 { 0 }
+    func sleep(milliseconds: Int) async throws { await Task.yield() }
+}
+
+private let bucket = "analytics-source"
+private let location = "analytics/events"
+
+/// A table, and what is in it by the files of its manifests.
+private struct World {
+    let memory = MemoryObjectStore()
+    let identifier: TableIdentifier
+    let catalog: DirectCatalog
+    let logID = UUID(high: 1, low: 2)
+
+    init(catalogOver wrap: (MemoryObjectStore) -> any ObjectStore = { $0 }) throws {
+        identifier = try TableIdentifier(dotted: "analytics.events")
+        catalog = DirectCatalog(
+            store: wrap(memory), bucket: try BucketName(bucket), locations: [identifier: try ObjectKey(location)],
+            clock: TestClock())
+    }
+
+    func committer(
+        catalog: (any TableCatalog)? = nil, store: (any ObjectStore)? = nil, firstInLog: UInt64 = 1
+    ) -> TableCommitter {
+        TableCommitter(
+            TableCommitter.Configuration(table: identifier, location: nil, logID: logID),
+            catalog: catalog ?? self.catalog, store: store ?? memory, firstInLog: firstInLog, clock: TestClock())
+    }
+
+    /// Ids of all events in the table.
+    func ids() async throws -> [String] {
+        let metadata = try await catalog.loadTable(identifier).metadata
+        guard let snapshot = metadata.currentSnapshot else { return [] }
+        let loader = ManifestLoader(store: memory)
+        var ids: [String] = []
+        for manifest in try await loader.manifests(of: snapshot) {
+            for entry in try await loader.entries(of: manifest, in: metadata) where entry.isLive {
+                let bytes = try await memory.get(try memory.location(of: entry.file.path), range: nil).bytes
+                let file = try ParquetReader(bytes)
+                for group in 0..<file.metadata.rowGroups.count {
+                    let column = try file.column(rowGroup: group, leaf: 0).values.byteArrays
+                    ids += (0..<(column?.count ?? 0)).compactMap { column?.string(at: $0) }
+                }
+            }
+        }
+        return ids.sorted()
+    }
+}
+
+private func batch(first: UInt64, last: UInt64) throws -> SealedBatch {
+    var machine = BatchMachine(limits: BatchLimits(), nextSequence: first)
+    for sequence in first...last {
+        let body = """
+            [{"specversion":"1.0","id":"\(sequence)-a","type":"page.view","source":"s","time":"2024-01-15T14:30:00Z","ext":"x"},
+             {"specversion":"1.0","id":"\(sequence)-b","type":"a b/c","source":"s","time":"2024-01-15T13:30:00Z","data":{}}]
+            """
+        let now = Timestamp(microseconds: 5)
+        let parsed = try EventParser(secret: EventKeySecret(low: 1, high: 1)).parse(
+            EventRequest(contentType: "application/json", body: Array(body.utf8)), at: now)
+        let record = parsed.record(context: EventContext(receivedAt: now))
+        let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: record.count, alignment: 1)
+        defer { raw.deallocate() }
+        raw.copyBytes(from: record)
+        try machine.append(UnsafeRawBufferPointer(raw), sequence: sequence, at: 0)
+    }
+    let sealed = machine.seal()
+    return try #require(sealed)
+}
+
+private func expectedIDs(_ sequences: ClosedRange<UInt64>) -> [String] {
+    sequences.flatMap { ["\($0)-a", "\($0)-b"] }.sorted()
+}
+
+/// A catalog that loses replies, or requests, or is overtaken.
+private final class FaultyCatalog: TableCatalog {
+    enum Fault: Sendable { case none, loseReply, loseRequest, conflict, reject }
+
+    let inner: DirectCatalog
+    private let faults: Mutex<[Fault]>
+    let commits = Mutex(0)
+
+    init(_ inner: DirectCatalog, _ faults: [Fault]) {
+        self.inner = inner
+        self.faults = Mutex(faults)
+    }
+
+    func commit(
+        _ table: TableIdentifier, requirements: [TableRequirement], updates: [TableUpdate]
+    ) async -> CommitOutcome {
+        commits.withLock { $0 += 1 }
+        switch faults.withLock({ $0.isEmpty ? .none : $0.removeFirst() }) {
+        case .none: return await inner.commit(table, requirements: requirements, updates: updates)
+        case .loseReply:
+            _ = await inner.commit(table, requirements: requirements, updates: updates)
+            return .unknown("the reply got lost")
+        case .loseRequest: return .unknown("the request got lost")
+        case .conflict: return .rejected(CatalogError(.commitFailed, "another was first"))
+        case .reject: return .rejected(CatalogError(.forbidden, "no"))
+        }
+    }
+
+    func listNamespaces(under parent: NamespaceName?) async throws(CatalogError) -> [NamespaceName] {
+        try await inner.listNamespaces(under: parent)
+    }
+    func namespaceExists(_ name: NamespaceName) async throws(CatalogError) -> Bool {
+        try await inner.namespaceExists(name)
+    }
+    func createNamespace(_ name: NamespaceName, properties: [String: String]) async throws(CatalogError) {
+        try await inner.createNamespace(name, properties: properties)
+    }
+    func dropNamespace(_ name: NamespaceName) async throws(CatalogError) { try await inner.dropNamespace(name) }
+    func listTables(in namespace: NamespaceName) async throws(CatalogError) -> [TableIdentifier] {
+        try await inner.listTables(in: namespace)
+    }
+    func tableExists(_ table: TableIdentifier) async throws(CatalogError) -> Bool {
+        try await inner.tableExists(table)
+    }
+    func loadTable(_ table: TableIdentifier) async throws(CatalogError) -> LoadedTable {
+        try await inner.loadTable(table)
+    }
+    func createTable(_ table: TableIdentifier, _ creation: TableCreation) async throws(CatalogError) -> LoadedTable {
+        try await inner.createTable(table, creation)
+    }
+    func dropTable(_ table: TableIdentifier, purge: Bool) async throws(CatalogError) {
+        try await inner.dropTable(table, purge: purge)
+    }
+    func renameTable(_ source: TableIdentifier, to destination: TableIdentifier) async throws(CatalogError) {
+        try await inner.renameTable(source, to: destination)
+    }
+}
+
+struct TableCommitterTests {
+    @Test func `batches land in a table that is made for them, with paths, partitions and watermark`() async throws {
+        let world = try World()
+        let committer = world.committer()
+        #expect(try await committer.readWatermark() == nil)
+        guard case .committed(let receipt) = try await committer.commit(batch(first: 1, last: 3)) else {
+            Issue.record("not committed")
+            return
+        }
+        #expect(receipt.watermark == 3 && receipt.events == 6 && receipt.snapshotID != nil)
+        let name = "\(world.logID)-1-3.parquet"
+        #expect(
+            receipt.files.map { $0.split(separator: "/data/").last.map(String.init) ?? "" }.sorted() == [
+                "type=a%20b%2Fc/year=2024/month=01/day=15/hour=13/\(name)",
+                "type=page.view/year=2024/month=01/day=15/hour=14/\(name)",
+            ])
+        _ = try await committer.commit(batch(first: 4, last: 4))
+        #expect(try await world.ids() == expectedIDs(1...4))
+        #expect(try await world.committer().readWatermark() == 4)
+        let metadata = try await world.catalog.loadTable(world.identifier).metadata
+        #expect(metadata.snapshots.count == 2)
+        #expect(metadata.currentSnapshot?.summary["total-records"] == "8")
+    }
+
+    @Test(
+        arguments: [
+            [.loseReply], [.loseRequest], [.conflict], [.reject, .reject], [.loseRequest, .loseReply],
+            [.conflict, .loseReply], [.loseRequest, .loseRequest, .none],
+        ] as [[FaultyCatalog.Fault]])
+    private func `whatever becomes of the commit, each event is in the table once`(
+        faults: [FaultyCatalog.Fault]
+    ) async throws {
+        let world = try World()
+        let catalog = FaultyCatalog(world.catalog, faults)
+        let committer = world.committer(catalog: catalog)
+        for number in 1...3 { _ = try await committer.commit(batch(first: UInt64(number), last: UInt64(number))) }
+        #expect(try await world.ids() == expectedIDs(1...3))
+    }
+
+    @Test func `a store that loses requests and replies at random costs neither loss nor doubles`() async throws {
+        for seed in 1...25 {
+            let world = try World { memory in
+                FaultyObjectStore(
+                    wrapping: memory, plan: FaultyObjectStore.Plan(faultsPerThousand: 80, seed: UInt64(seed)))
+            }
+            let store = FaultyObjectStore(
+                wrapping: world.memory, plan: FaultyObjectStore.Plan(faultsPerThousand: 80, seed: UInt64(seed) << 32))
+            let committer = world.committer(store: store)
+            for number in 1...4 { _ = try await committer.commit(batch(first: UInt64(number), last: UInt64(number))) }
+            let clean = DirectCatalog(
+                store: world.memory, bucket: try BucketName(bucket),
+                locations: [world.identifier: try ObjectKey(location)])
+            let metadata = try await clean.loadTable(world.identifier).metadata
+            #expect(metadata.properties["analytics.log.\(world.logID).committed"] == "4")
+            #expect(metadata.currentSnapshot?.summary["total-records"] == "8", "seed \(seed)")
+        }
+    }
+
+    @Test func `a late commit of an earlier run conflicts, or makes the new run seal anew`() async throws {
+        let world = try World()
+        // The first run stores and prepares records 1 to 2, and its commit is on its way when it dies.
+        let zombie = ZombieCatalog(world.catalog)
+        let first = world.committer(catalog: zombie)
+        let dying = Task { try await first.commit(batch(first: 1, last: 2)) }
+        await zombie.waitForCommit()
+        dying.cancel()
+        // The second run has meanwhile read watermark nil and sealed 1 to 3.
+        let second = world.committer()
+        #expect(try await second.readWatermark() == nil)
+        await zombie.release()
+        guard case .restart(let after) = try await second.commit(batch(first: 1, last: 3)) else {
+            Issue.record("the overlap went unseen")
+            return
+        }
+        #expect(after == 2)
+        _ = try await second.commit(batch(first: 3, last: 3))
+        #expect(try await world.ids() == expectedIDs(1...3))
+        // And the other way round: the second run is first, the late commit must not land.
+        let other = try World()
+        let late = ZombieCatalog(other.catalog)
+        let third = other.committer(catalog: late)
+        let task = Task { try await third.commit(batch(first: 1, last: 2)) }
+        await late.waitForCommit()
+        task.cancel()
+        _ = try await other.committer().commit(batch(first: 1, last: 2))
+        await late.release()
+        #expect(try await other.ids() == expectedIDs(1...2))
+    }
+
+    @Test func `a log that was trimmed does not begin again in a table that forgot it`() async throws {
+        let world = try World()
+        let committer = world.committer(firstInLog: 5)
+        await #expect { _ = try await committer.commit(batch(first: 5, last: 6)) } throws: {
+            ($0 as? CommitError)?.code == .contradiction
+        }
+        #expect(try await world.ids().isEmpty)
+    }
+
+    @Test func `two logs write one table`() async throws {
+        let world = try World()
+        let one = world.committer()
+        let two = TableCommitter(
+            TableCommitter.Configuration(table: world.identifier, location: nil, logID: UUID(high: 9, low: 9)),
+            catalog: world.catalog, store: world.memory, firstInLog: 1, clock: TestClock())
+        async let first = one.commit(batch(first: 1, last: 1))
+        async let second = two.commit(batch(first: 1, last: 1))
+        _ = try await (first, second)
+        #expect(try await world.ids() == (expectedIDs(1...1) + expectedIDs(1...1)).sorted())
+    }
+}
+
+/// Holds one commit back until it is let go.
+private actor ZombieCatalog: TableCatalog {
+    private let inner: DirectCatalog
+    private var held: (requirements: [TableRequirement], updates: [TableUpdate], table: TableIdentifier)?
+    private var arrived: CheckedContinuation<Void, Never>?
+
+    init(_ inner: DirectCatalog) { self.inner = inner }
+
+    func commit(
+        _ table: TableIdentifier, requirements: [TableRequirement], updates: [TableUpdate]
+    ) async -> CommitOutcome {
+        if held == nil {
+            held = (requirements, updates, table)
+            arrived?.resume()
+            arrived = nil
+        }
+        return .unknown("timed out")
+    }
+
+    func waitForCommit() async {
+        if held != nil { return }
+        await withCheckedContinuation { arrived = $0 }
+    }
+
+    func release() async {
+        guard let held else { return }
+        _ = await inner.commit(held.table, requirements: held.requirements, updates: held.updates)
+    }
+
+    func listNamespaces(under parent: NamespaceName?) async throws(CatalogError) -> [NamespaceName] {
+        try await inner.listNamespaces(under: parent)
+    }
+    func namespaceExists(_ name: NamespaceName) async throws(CatalogError) -> Bool {
+        try await inner.namespaceExists(name)
+    }
+    func createNamespace(_ name: NamespaceName, properties: [String: String]) async throws(CatalogError) {
+        try await inner.createNamespace(name, properties: properties)
+    }
+    func dropNamespace(_ name: NamespaceName) async throws(CatalogError) { try await inner.dropNamespace(name) }
+    func listTables(in namespace: NamespaceName) async throws(CatalogError) -> [TableIdentifier] {
+        try await inner.listTables(in: namespace)
+    }
+    func tableExists(_ table: TableIdentifier) async throws(CatalogError) -> Bool {
+        try await inner.tableExists(table)
+    }
+    func loadTable(_ table: TableIdentifier) async throws(CatalogError) -> LoadedTable {
+        try await inner.loadTable(table)
+    }
+    func createTable(_ table: TableIdentifier, _ creation: TableCreation) async throws(CatalogError) -> LoadedTable {
+        try await inner.createTable(table, creation)
+    }
+    func dropTable(_ table: TableIdentifier, purge: Bool) async throws(CatalogError) {
+        try await inner.dropTable(table, purge: purge)
+    }
+    func renameTable(_ source: TableIdentifier, to destination: TableIdentifier) async throws(CatalogError) {
+        try await inner.renameTable(source, to: destination)
+    }
+}
