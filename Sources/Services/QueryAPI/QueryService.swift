@@ -65,7 +65,7 @@ package struct QueryService: Sendable {
     ) async throws(QueryError) -> QueryAnswer {
         try await measured { (started) async throws(QueryError) in
             let tables = try await plan(sql, target: target)
-            var limits = limits
+            var limits = try remaining(since: started)
             if let limit { limits.rowsMax = min(limits.rowsMax, max(0, limit)) }
             let result = try await run(tables, .query, sql, limits)
             let columns = Self.uniqueColumns(result.columns)
@@ -83,9 +83,9 @@ package struct QueryService: Sendable {
     }
 
     package func explain(_ sql: String) async throws(QueryError) -> QueryExplanation {
-        try await measured { (_) async throws(QueryError) in
+        try await measured { (started) async throws(QueryError) in
             let tables = try await plan(sql, target: .current)
-            let result = try await run(tables, .explain, sql, limits)
+            let result = try await run(tables, .explain, sql, try remaining(since: started))
             let text = result.rows.compactMap { $0.last?.string }.joined(separator: "\n")
             return (QueryExplanation(tables: tables, engine: text), 0)
         }
@@ -165,7 +165,7 @@ package struct QueryService: Sendable {
         start: Timestamp, end: Timestamp, types: [String]?, table: String?, target: ScanTarget
     ) async throws(QueryError) -> [EventCount] {
         guard start <= end else { throw QueryError(.badInput, "timeRange: start \(start) lies after end \(end).") }
-        return try await measured { (_) async throws(QueryError) in
+        return try await measured { (started) async throws(QueryError) in
             let planned = try await planEvents(start, end, types, table, target)
             let columns = try EventColumns(planned.plan.schema, table: planned.identifier.description)
             var filter = "\(columns.timeExpression) >= make_timestamptz(\(start.microseconds)) "
@@ -178,7 +178,7 @@ package struct QueryService: Sendable {
                 SELECT \(columns.typeName), count(*), count(DISTINCT \(columns.userExpression)) FROM "events" \
                 WHERE \(filter) AND \(columns.typeName) IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1
                 """
-            let result = try await run([planned], .query, sql, limits)
+            let result = try await run([planned], .query, sql, try remaining(since: started))
             let counts = result.rows.compactMap { row -> EventCount? in
                 guard row.count == 3, let type = row[0].string, let count = row[1].integer, let users = row[2].integer
                 else { return nil }
@@ -238,6 +238,16 @@ package struct QueryService: Sendable {
 
     private func elapsed(since started: UInt64) -> Double {
         Double((monotonicClock.nanoseconds() - started) / 1000) / 1000
+    }
+
+    /// The limits with what is left of the time: analysis and planning count too.
+    private func remaining(since started: UInt64) throws(QueryError) -> WorkerLimits {
+        var limits = limits
+        limits.timeoutMilliseconds -= Int(elapsed(since: started))
+        guard limits.timeoutMilliseconds > 0 else {
+            throw QueryError(.timeout, "The query took longer than \(self.limits.timeoutMilliseconds) ms to plan.")
+        }
+        return limits
     }
 
     /// Counts a query, its outcome and its time; the body gives its rows along.

@@ -19,22 +19,23 @@ package enum QueryWorker {
     }
 
     private static func serve(_ channel: WorkerChannel) -> Never {
+        var parser: SQLParser?
         while true {
             do {
                 let text = try channel.receive(bytesMax: WorkerRequest.bytesMax, deadline: nil)
                 let request = try WorkerRequest(json: try JSONValue.parse(text))
-                try channel.send(answer(request).serialized(), deadline: nil)
+                try channel.send(answer(request, &parser).serialized(), deadline: nil)
             } catch {
                 exit(0)
             }
         }
     }
 
-    private static func answer(_ request: WorkerRequest) -> JSONValue {
+    private static func answer(_ request: WorkerRequest, _ parser: inout SQLParser?) -> JSONValue {
         let seconds = request.limits.timeoutMilliseconds / 1000 + 1
         ProcessConfinement.allowProcessorTime(seconds: seconds * max(1, request.limits.threads) + 1)
         do throws(DuckDBError) {
-            return try run(request).json
+            return try run(request, &parser).json
         } catch {
             let code: QueryError.Code =
                 switch error.code {
@@ -48,22 +49,22 @@ package enum QueryWorker {
         }
     }
 
-    private static func run(_ request: WorkerRequest) throws(DuckDBError) -> WorkerResult {
-        let connection = try LockedDatabase.open(request)
+    private static func run(
+        _ request: WorkerRequest, _ parser: inout SQLParser?
+    ) throws(DuckDBError) -> WorkerResult {
         switch request.kind {
         case .analyze:
-            let count = try connection.statementCount(of: request.sql)
-            guard count == 1 else {
-                throw DuckDBError(.permission, "Exactly one SELECT statement is allowed, found \(count) statements.")
-            }
-            let tree = try connection.query(
-                "SELECT json_serialize_sql(CAST(? AS VARCHAR), skip_null := true, skip_empty := true)",
-                parameters: [.varchar(request.sql)])
-            return result(tree)
+            if let parser { return result(try parser.parse(request.sql)) }
+            let made = try SQLParser()
+            parser = made
+            return result(try made.parse(request.sql))
         case .query:
+            let connection = try LockedDatabase.open(request)
             let limits = DuckDBResultLimits(rowsMax: request.limits.rowsMax, bytesMax: request.limits.bytesMax)
             return result(try connection.query(request.sql, limits: limits, isSelectOnly: true))
-        case .explain: return result(try connection.query("EXPLAIN " + request.sql))
+        case .explain:
+            let connection = try LockedDatabase.open(request)
+            return result(try connection.query("EXPLAIN " + request.sql))
         }
     }
 
@@ -71,5 +72,27 @@ package enum QueryWorker {
         WorkerResult(
             columns: result.columns.map { WorkerResult.Column(name: $0.name, type: $0.type) }, rows: result.rows,
             isTruncated: result.isTruncated)
+    }
+}
+
+/// A locked database without any file, in which callers' SQL is parsed and never run: one serves all requests.
+private final class SQLParser {
+    private let connection: DuckDBConnection
+
+    init() throws(DuckDBError) {
+        let limits = WorkerLimits(
+            rowsMax: 1, bytesMax: .max, memoryBytes: 64 << 20, threads: 1, timeoutMilliseconds: 1000)
+        connection = try LockedDatabase.open(WorkerRequest(kind: .analyze, sql: "", limits: limits))
+    }
+
+    /// The syntax tree of one SELECT as JSON text.
+    func parse(_ sql: String) throws(DuckDBError) -> DuckDBResult {
+        let count = try connection.statementCount(of: sql)
+        guard count == 1 else {
+            throw DuckDBError(.permission, "Exactly one SELECT statement is allowed, found \(count) statements.")
+        }
+        return try connection.query(
+            "SELECT json_serialize_sql(CAST(? AS VARCHAR), skip_null := true, skip_empty := true)",
+            parameters: [.varchar(sql)])
     }
 }

@@ -17,6 +17,9 @@ package actor WorkerPool {
         idle = (0..<size).map { _ in WorkerSlot(command) }
     }
 
+    /// Whether a request would be taken up at once.
+    package var hasIdleWorker: Bool { !idle.isEmpty }
+
     /// Starts the processes, so that the first queries find them running.
     package func warmUp() async throws(QueryError) {
         for worker in idle { try await worker.warmUp() }
@@ -105,7 +108,7 @@ final class WorkerSlot: Sendable {
 
     private func exchange(_ request: WorkerRequest, _ bytes: [UInt8]) throws(QueryError) -> WorkerResult {
         let deadline = WorkerChannel.now() + UInt64(request.limits.timeoutMilliseconds) * 1_000_000
-        let answer = try answer(request, bytes, deadline)
+        let answer = try answer(bytes, deadline)
         let json: JSONValue
         do throws(JSONError) {
             json = try JSONValue.parse(answer)
@@ -116,9 +119,7 @@ final class WorkerSlot: Sendable {
         return try WorkerResult(json: json)
     }
 
-    private func answer(
-        _ request: WorkerRequest, _ bytes: [UInt8], _ deadline: UInt64
-    ) throws(QueryError) -> [UInt8] {
+    private func answer(_ bytes: [UInt8], _ deadline: UInt64) throws(QueryError) -> [UInt8] {
         // A process may have died while idle; queries change nothing, so asking a fresh one is safe.
         for isLast in [false, true] {
             let channel = try running().channel
@@ -127,23 +128,23 @@ final class WorkerSlot: Sendable {
             } catch {
                 kill()
                 if error == .closed && !isLast { continue }
-                throw Self.describe(error, request)
+                throw Self.describe(error)
             }
             do throws(WorkerChannel.Failure) {
                 return try channel.receive(bytesMax: WorkerResult.bytesMax, deadline: deadline)
             } catch {
                 kill()
-                throw Self.describe(error, request)
+                throw Self.describe(error)
             }
         }
         throw QueryError(.failed, "No query worker could be reached.")
     }
 
-    private static func describe(_ failure: WorkerChannel.Failure, _ request: WorkerRequest) -> QueryError {
+    private static func describe(_ failure: WorkerChannel.Failure) -> QueryError {
         switch failure {
         case .timedOut:
             QueryError(
-                .timeout, "The query took longer than \(request.limits.timeoutMilliseconds) ms and was stopped.")
+                .timeout, "The query was stopped at its deadline (QUERY_TIMEOUT_MS).")
         case .closed: QueryError(.memory, "The query used too much memory or time and was stopped.")
         case .tooLong: QueryError(.failed, "The result is too large.")
         }
