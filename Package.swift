@@ -171,7 +171,7 @@ let layers = [
             module(
                 "HealthMonitor",
                 uses: [
-                    "Bytes", "Clocks", "JSONFormat", "Telemetry", "Configuration", "Lifecycle", "HTTP", "HTTPServer",
+                    "Bytes", "Clocks", "JSONFormat", "Telemetry", "Configuration", "Lifecycle", "Files", "HTTP",
                     "ObjectStore", "ServiceHost",
                 ]),
             module(

@@ -45,6 +45,7 @@ package final class Worker: Sendable {
     private struct State {
         var background: [(name: String, body: @Sendable () async -> Void)] = []
         var client: CurlClient?
+        var ports: [Int] = []
     }
 
     private let state = Mutex(State())
@@ -78,6 +79,9 @@ package final class Worker: Sendable {
     package func onShutdown(_ name: String, _ action: @escaping @Sendable () async -> Void) {
         shutdown.onShutdown(name, action)
     }
+
+    /// The TCP ports it listens on, once started: what the system chose for port 0.
+    package var ports: [Int] { state.withLock { $0.ports } }
 
     /// Asks the worker to stop, as SIGTERM would.
     package func requestShutdown() { shutdown.request() }
@@ -123,6 +127,7 @@ package final class Worker: Sendable {
             Double(server.requestCount)
         }
         try server.start()
+        state.withLock { $0.ports = server.ports }
         let tasks = startBackground()
         let grace = configuration.shutdownGraceMilliseconds
         shutdown.onShutdown("background work") {

@@ -52,6 +52,12 @@ package struct WorkerConfiguration: Sendable {
             "RATE_LIMIT_MAX_REQUESTS", in: 0...1_000_000_000, default: 0,
             "requests per caller and window, 0 for no limit")
         trustedProxies = reader.list("TRUSTED_PROXIES", "addresses whose X-Forwarded-For is believed, * for all")
+        if environment.isEnforcing && bindingSecret == nil
+            && bindings.entries.contains(where: { $0.url.scheme != "unix" })
+        {
+            reader.refuse(
+                "BINDING_SECRET", "is not set, but BINDINGS_FILE has http(s) bindings, whose calls it signs")
+        }
         if let secret = bindingSecret, secret.revealed.utf8.count < 16 {
             reader.refuse("BINDING_SECRET", "is shorter than the 16 bytes it must have")
         }
