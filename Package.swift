@@ -157,9 +157,9 @@ let layers = [
             module(
                 "Compaction",
                 uses: [
-                    "Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "Configuration", "Lifecycle", "HTTP",
-                    "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable", "IcebergCatalog",
-                    "ServiceHost",
+                    "Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "Configuration", "Lifecycle", "Files",
+                    "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable",
+                    "IcebergCatalog", "ServiceHost",
                 ]),
             module(
                 "QueryAPI",

@@ -9,6 +9,13 @@ public struct ScanPlan: Sendable {
         /// The snapshot that added the file.
         public let snapshotID: Int64
         public let deletes: [DataFile]
+
+        public init(file: DataFile, dataSequenceNumber: Int64, snapshotID: Int64, deletes: [DataFile]) {
+            self.file = file
+            self.dataSequenceNumber = dataSequenceNumber
+            self.snapshotID = snapshotID
+            self.deletes = deletes
+        }
     }
 
     public struct Counts: Hashable, Sendable {
