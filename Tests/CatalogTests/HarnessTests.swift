@@ -161,6 +161,16 @@ import Testing
         #expect(await send(.get, path, headers: ["If-None-Match": all]).status == 200)
     }
 
+    @Test func `files of a table without snapshots are none, and sizes that cannot be are refused`() async {
+        await makeEvents()
+        let path = "/v1/namespaces/default/tables/events/files"
+        #expect(await send(.get, path).json["total"]?.integer == 0)
+        #expect(await send(.get, "\(path)?min_size=10&max_size=10").status == 200)
+        for query in ["min_size=x", "max_size=-1", "min_size=11&max_size=10"] {
+            #expect(await send(.get, "\(path)?\(query)").status == 400)
+        }
+    }
+
     @Test func `pages follow each other without gap or repeat`() async throws {
         for name in ["a", "b", "c", "d", "e"] {
             #expect(await send(.post, "/v1/namespaces", #"{"namespace":["\#(name)"]}"#).status == 200)

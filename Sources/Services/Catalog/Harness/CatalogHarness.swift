@@ -1,6 +1,7 @@
 import HTTP
 import IcebergCatalog
 import IcebergSpec
+import IcebergTable
 import JSONFormat
 
 /// The REST catalog over HTTP: knows headers, paths and status codes, and nothing of registers.
@@ -18,10 +19,13 @@ package struct CatalogHarness: Sendable {
 
     let service: CatalogService
     let vending: CredentialVending
+    /// Reads manifests, which never change, through a cache of its own.
+    let loader: ManifestLoader
 
     package init(service: CatalogService, vending: CredentialVending) {
         self.service = service
         self.vending = vending
+        loader = ManifestLoader(store: service.warehouse.store)
     }
 
     /// Every operation but `config` and `oauth/tokens`, which have no prefix.

@@ -12,6 +12,9 @@ extension CatalogHarness {
                 let metadata = try await service.loadTable(try call.table()).file.metadata
                 return CatalogReply.json(Self.snapshots(of: metadata))
             },
+            extra(.get, "namespaces/{namespace}/tables/{table}/files") { (call) async throws(CatalogError) in
+                try await files(call)
+            },
             extra(.post, "namespaces/{namespace}/tables/{table}/snapshots/expire") {
                 (call) async throws(CatalogError) in try await expire(call)
             },
