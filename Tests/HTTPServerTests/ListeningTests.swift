@@ -81,6 +81,39 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         await first.stop(graceMilliseconds: 1000)
     }
 
+    @Test func `TLS is served with a certificate, and a wrong one is refused at the start`() async throws {
+        let directory = try temporaryDirectory()
+        let (certificate, key) = ("\(directory)/c.pem", "\(directory)/k.pem")
+        let openssl = Process()
+        openssl.executableURL = URL(filePath: "/usr/bin/openssl")
+        openssl.arguments = [
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate,
+        ]
+        openssl.standardError = FileHandle.nullDevice
+        try openssl.run()
+        openssl.waitUntilExit()
+        func serve(_ key: String) throws -> HTTPServer {
+            let tls = HTTPServerConfiguration.TLS(
+                certificate: try String(contentsOfFile: certificate, encoding: .utf8), key: key)
+            return HTTPServer(
+                HTTPServerConfiguration(endpoints: [.tcp(address: "127.0.0.1", port: 0)], tls: tls)
+            ) { request in HTTPResponse(status: 200, body: request.body) }
+        }
+        let server = try serve(try String(contentsOfFile: key, encoding: .utf8))
+        try server.start()
+        let client = try CurlClient(CurlClient.Configuration(certificateAuthorityFile: certificate))
+        let body = [UInt8](repeating: 7, count: 300_000)
+        let port = try #require(server.ports.first)
+        let response = try await client.send(
+            HTTPRequest(method: .post, target: "https://127.0.0.1:\(port)/", body: body),
+            options: HTTPRequestOptions())
+        #expect(response.status == 200 && response.body == body)
+        await server.stop(graceMilliseconds: 1000)
+        let error = #expect(throws: HTTPServerError.self) { try serve("no key").start() }
+        #expect(error?.code == .invalid)
+    }
+
     @Test(arguments: ["example", "300.1.1.1", ""])
     func `an address that is none is refused`(address: String) {
         let error = #expect(throws: HTTPServerError.self) { try server(.tcp(address: address, port: 0)).start() }

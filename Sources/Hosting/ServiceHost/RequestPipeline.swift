@@ -21,7 +21,7 @@ struct RequestPipeline: Sendable {
     init(
         configuration: WorkerConfiguration, router: Router, logger: Logger, metrics: MetricsRegistry,
         clock: any MonotonicClock = SystemClock(), wallClock: any WallClock = SystemClock(),
-        random: any RandomSource = SystemRandom()
+        random: any RandomSource = IdentifierSource()
     ) {
         self.configuration = configuration
         self.router = router

@@ -41,7 +41,7 @@ public struct HTTPServerConfiguration: Sendable {
 /// What a client may take of a server.
 public struct HTTPServerLimits: Hashable, Sendable {
     /// Request line and headers; more is 431.
-    public var headerBytesMax = 32 << 10
+    public var headerBytesMax = 16 << 10
     /// A body as it is sent; more is 413.
     public var bodyBytesMax = 10 << 20
     /// All bodies being received at one time together; more is 503.

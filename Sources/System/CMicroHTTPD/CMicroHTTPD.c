@@ -467,7 +467,7 @@ chttpd_server *chttpd_start(const chttpd_configuration *configuration) {
     server->quiesced_socket = -1;
     atomic_init(&server->owners, 1);
     pthread_mutex_init(&server->lock, NULL);
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem tls[4] = {{MHD_OPTION_END, 0, NULL}};
     if (configuration->tls_certificate && configuration->tls_key) {
         server->certificate = strdup(configuration->tls_certificate);
@@ -484,8 +484,9 @@ chttpd_server *chttpd_start(const chttpd_configuration *configuration) {
     struct MHD_OptionItem pool[2] = {{MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
     if (configuration->thread_count > 1)
         pool[0] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)configuration->thread_count, NULL};
-    // Room beyond our own limit, so that it is we who refuse long headers, with a proper body.
-    size_t memory = configuration->header_bytes_max * 2 + 65536;
+    // Room beyond our own limit, so that it is we who refuse long headers, with a proper body. Not more: the library
+    // clears all of it after each request.
+    size_t memory = configuration->header_bytes_max + 16384;
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, answer, server,
         MHD_OPTION_EXTERNAL_LOGGER, drop_message, NULL,
