@@ -42,8 +42,17 @@ package actor TableCommitter {
         package let events: Int
         /// The snapshot that holds the batch; nil when it has expired since, or there was nothing to add.
         package let snapshotID: Int64?
+        /// One for each buffer of the batch, in its order; empty when an earlier attempt had committed it.
         package let files: [String]
         package let bytes: Int64
+
+        package init(watermark: UInt64, events: Int, snapshotID: Int64?, files: [String], bytes: Int64) {
+            self.watermark = watermark
+            self.events = events
+            self.snapshotID = snapshotID
+            self.files = files
+            self.bytes = bytes
+        }
     }
 
     private let configuration: Configuration

@@ -373,6 +373,22 @@ package final class WriteAheadLog: @unchecked Sendable {
         }
     }
 
+    /// Durable records from `sequence` on, at least one if there is one, about `bytesMax` bytes. Blocks.
+    package func records(from sequence: UInt64, bytesMax: Int) throws(LogError) -> [(UInt64, [UInt8])] {
+        let (segments, through) = locked { (state.segments, state.syncedThrough) }
+        var records: [(UInt64, [UInt8])] = []
+        var bytes = 0
+        for (index, segment) in segments.enumerated() where bytes < bytesMax {
+            if index + 1 < segments.count, segments[index + 1].first <= sequence { continue }
+            try forEachRecord(ofSegment: segment.first, bytes: segment.bytes) { found, payload in
+                guard found >= sequence, found <= through, bytes < bytesMax else { return }
+                records.append((found, [UInt8](payload)))
+                bytes += payload.count
+            }
+        }
+        return records
+    }
+
     private func forEachRecord(
         ofSegment first: UInt64, bytes count: Int, _ body: (UInt64, UnsafeRawBufferPointer) -> Void
     ) throws(LogError) {

@@ -1,0 +1,6 @@
+import Collector
+import ServiceHost
+
+await Worker.main(.collector, CollectorConfiguration.self) { configuration, worker in
+    try await CollectorWorker.build(configuration, worker)
+}

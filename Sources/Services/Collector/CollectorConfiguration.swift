@@ -1,0 +1,133 @@
+import Batching
+import Bytes
+import Committing
+import Configuration
+import Events
+import Glibc
+import IcebergCatalog
+import ObjectStore
+import WriteAheadLog
+
+/// The variables of the collector, besides those of every worker.
+package struct CollectorConfiguration: ConfigurationSection, Sendable {
+    package let objectStore: ObjectStoreConfiguration
+    package let usesIceberg: Bool
+    package let table: TableIdentifier?
+    package let tableLocation: ObjectKey?
+    package let catalogEndpoint: EndpointURL?
+    /// A value that is no URL: commit straight to the bucket, even where there is a binding.
+    package let isDirectAsked: Bool
+    package let catalogToken: Secret?
+    package let catalogWarehouse: String?
+    package let batches: BatchLimits
+    package let commitIntervalMilliseconds: Int
+    package let log: WriteAheadLog.Configuration
+    package let logDirectory: String
+    package let dedupWindowSeconds: Int
+    package let dedupKeysMax: Int
+    package let isStrict: Bool
+    package let events: EventLimits
+    package let keepsRejected: Bool
+    package let outageMillisecondsMax: Int
+
+    package init(from reader: inout ConfigurationReader) {
+        objectStore = reader.section()
+        usesIceberg = reader.bool(
+            "USE_ICEBERG", default: true, "write an Iceberg table; false writes plain Parquet files below events/")
+        let namespace = reader.string("ICEBERG_NAMESPACE", default: "analytics", "namespace of the table")
+        let name = reader.string("ICEBERG_TABLE", default: "events", "name of the table")
+        do throws(CatalogError) {
+            table = try TableIdentifier(NamespaceName(dotted: namespace), name)
+        } catch {
+            reader.refuse("ICEBERG_TABLE", error.message)
+            table = nil
+        }
+        let location = reader.string(
+            "ICEBERG_TABLE_LOCATION", default: "analytics/events", "where the table lies below SOURCE_BUCKET")
+        do throws(ObjectStoreError) {
+            tableLocation = try ObjectKey(location)
+        } catch {
+            reader.refuse("ICEBERG_TABLE_LOCATION", error.message)
+            tableLocation = nil
+        }
+        let endpoint = reader.optionalString(
+            "R2_CATALOG_ENDPOINT",
+            "http(s) URL of an Iceberg REST catalog; unset: the ANALYTICS_CATALOG binding, if any; else, and with any other "
+                + "value (direct), commits go straight to the bucket")
+        let isURL = endpoint.map { $0.hasPrefix("http://") || $0.hasPrefix("https://") } ?? false
+        catalogEndpoint = isURL ? reader.url("R2_CATALOG_ENDPOINT", "the same, as a URL") : nil
+        isDirectAsked = endpoint != nil && !isURL
+        catalogToken = reader.secret("R2_CATALOG_AUTH_TOKEN", "bearer token for the catalog")
+        catalogWarehouse = reader.optionalString("R2_CATALOG_WAREHOUSE", "warehouse to ask the catalog for")
+        batches = Self.readBatches(&reader)
+        commitIntervalMilliseconds = reader.duration(
+            "COMMIT_INTERVAL_MS", in: 0...3_600_000, default: 1000,
+            "least time between two commits: under load, files grow instead of multiplying")
+        log = Self.readLog(&reader)
+        logDirectory = reader.string(
+            "WAL_DIRECTORY", default: "\(Self.workingDirectory())/var/wal", "directory of the write-ahead log")
+        dedupWindowSeconds =
+            reader.duration(
+                "DEDUP_WINDOW_SECONDS", in: 0...31_536_000_000, default: 3_600_000,
+                "how long the (source, id) of an event is remembered; 0 for not at all") / 1000
+        dedupKeysMax = reader.int(
+            "DEDUP_KEYS_MAX", in: 1000...1_000_000_000, default: 4 << 20,
+            "events remembered at most, about 50 bytes each; the oldest half is forgotten beyond it")
+        isStrict = reader.bool(
+            "CLOUDEVENTS_STRICT", default: false, "refuse events without id or time instead of filling them in")
+        var events = EventLimits()
+        events.eventBytesMax = reader.bytes(
+            "MAX_EVENT_BYTES", in: 64...(32 << 20), default: 1 << 20, "longest event, as JSON text")
+        events.eventsMax = reader.int(
+            "MAX_BATCH_EVENTS", in: 1...1_000_000, default: 100_000, "most events of one request")
+        self.events = events
+        keepsRejected = reader.bool(
+            "DEAD_LETTER", default: true, "keep refused events below rejected/ in the source bucket")
+        outageMillisecondsMax = reader.duration(
+            "CATALOG_OUTAGE_SECONDS", in: 0...86_400_000, default: 0,
+            "answer 503 once no commit has succeeded for this long; 0: accept until the log is full")
+    }
+
+    private static func readBatches(_ reader: inout ConfigurationReader) -> BatchLimits {
+        var limits = BatchLimits()
+        limits.partitionEventsMax = reader.int(
+            "ICEBERG_BUFFER_SIZE", aliases: ["BUFFER_COUNT_THRESHOLD"], in: 1...10_000_000, default: 2000,
+            "events of one type and hour that make a commit due")
+        limits.ageMillisecondsMax = Int64(
+            reader.duration(
+                "ICEBERG_BUFFER_TIMEOUT_MS", aliases: ["BUFFER_TIME_SECONDS"], in: 10...86_400_000, default: 30_000,
+                "age of the oldest event that makes a commit due"))
+        limits.partitionBytesMax = reader.bytes(
+            "BUFFER_SIZE_BYTES", in: 1...(1 << 30), default: 1 << 20, "bytes of one type and hour that do")
+        limits.openEventsMax = reader.int(
+            "ICEBERG_MAX_BUFFER_SIZE", in: 1...10_000_000, default: 5000,
+            "events of one open buffer; a full one is closed and another opened for the same file")
+        limits.memoryBytesMax = reader.bytes(
+            "BUFFER_MEMORY_BYTES", in: (1 << 20)...(1 << 40), default: 256 << 20,
+            "all buffers together; what does not fit waits in the log")
+        limits.partitionsMax = reader.int(
+            "MAX_OPEN_PARTITIONS", in: 1...100_000, default: 1000, "types and hours in one commit, a file each")
+        return limits
+    }
+
+    private static func readLog(_ reader: inout ConfigurationReader) -> WriteAheadLog.Configuration {
+        var log = WriteAheadLog.Configuration()
+        let isAlways = reader.parsed(
+            "WAL_SYNC", default: "always", allowed: "always or interval",
+            "always: events are on disk before the reply; interval: within WAL_SYNC_INTERVAL_MS after it"
+        ) { ["always", "interval"].contains($0) ? $0 : nil }
+        let interval = reader.duration(
+            "WAL_SYNC_INTERVAL_MS", in: 1...60_000, default: 100, "with WAL_SYNC=interval")
+        log.sync = isAlways == "always" ? .always : .interval(milliseconds: interval)
+        log.bytesMax = reader.bytes(
+            "WAL_MAX_BYTES", in: (1 << 20)...(1 << 44), default: 1 << 30,
+            "largest log; when it is full, events are answered with 507")
+        return log
+    }
+
+    private static func workingDirectory() -> String {
+        guard let path = getcwd(nil, 0) else { return "." }
+        defer { free(path) }
+        return String(cString: path)
+    }
+}

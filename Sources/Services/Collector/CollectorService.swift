@@ -1,0 +1,185 @@
+import Batching
+import Clocks
+import Committing
+import Configuration
+import Events
+import Files
+import HTTP
+import IcebergCatalog
+import JSONFormat
+import ObjectStore
+import ServiceHost
+import Synchronization
+import Telemetry
+import WriteAheadLog
+
+/// The collector: log, intake, pipeline and what surrounds them, wired and running.
+package final class CollectorService: Sendable {
+    let configuration: CollectorConfiguration
+    let store: any ObjectStore
+    let log: WriteAheadLog
+    let intake: EventIntake
+    let pipeline: EventPipeline
+    let deadLetters: DeadLetters?
+    let pause: PauseFlag
+    let clock = SystemClock()
+    private let logger: Logger
+    private let running = Mutex<Task<Void, Never>?>(nil)
+
+    /// Opens log and store, recovers, and starts. Events are taken from here on, also while the catalog is away.
+    ///
+    /// - Throws: when the log cannot be used, or contradicts what can be seen of the table.
+    package init(_ configuration: CollectorConfiguration, worker: Worker) async throws {
+        self.configuration = configuration
+        logger = worker.logger
+        store = try configuration.objectStore.open(http: worker.httpClient())
+        let opened = try await BlockingPool.shared.run { try Self.openLog(configuration) }
+        log = opened.log
+        pause = opened.pause
+        if opened.log.tornBytes > 0 {
+            logger.warn("cut an unacknowledged tail off the log", ["bytes": opened.log.tornBytes])
+        }
+        for name in opened.damaged {
+            logger.warn(
+                "a file of remembered events is damaged; only compaction finds their duplicates", ["file": name])
+        }
+        let secret = EventKeySecret(low: log.identity.secret.low, high: log.identity.secret.high)
+        intake = EventIntake(
+            parser: EventParser(limits: configuration.events, strict: configuration.isStrict, secret: secret),
+            log: log, window: opened.window)
+        deadLetters =
+            configuration.keepsRejected
+            ? DeadLetters(store: store, bucket: configuration.objectStore.sourceBucket) : nil
+        let relay = Relay()
+        let sink = try Self.sink(configuration, store, log, worker) { relay.report($0) }
+        let committed = CommitMetrics(worker.metrics)
+        pipeline = EventPipeline(
+            EventPipeline.Configuration(
+                limits: configuration.batches, commitIntervalMilliseconds: configuration.commitIntervalMilliseconds,
+                dedupWindowSeconds: Int64(configuration.dedupWindowSeconds)),
+            log: log, journal: DedupJournal(storage: opened.storage), sink: sink, logger: logger
+        ) { receipt in committed.count(receipt) }
+        relay.pipeline.withLock { $0 = pipeline }
+        try log.start { [pipeline] sequence, payload in pipeline.take(sequence, payload) }
+        running.withLock { $0 = Task.detached { [pipeline] in await pipeline.run() } }
+    }
+
+    /// Breaks the circle of pipeline and sink.
+    private final class Relay: Sendable {
+        let pipeline = Mutex<EventPipeline?>(nil)
+        func report(_ error: CommitError?) { pipeline.withLock { $0 }?.report(error) }
+    }
+
+    private struct Opened: Sendable {
+        let storage: DirectoryStorage
+        let log: WriteAheadLog
+        let window: DedupWindow
+        let damaged: [String]
+        let pause: PauseFlag
+    }
+
+    /// Rebuilds the window of duplicates from what is kept beside the log and from the log itself.
+    private static func openLog(_ configuration: CollectorConfiguration) throws -> Opened {
+        let storage = try DirectoryStorage(path: configuration.logDirectory)
+        let log = try WriteAheadLog(storage: storage, configuration: configuration.log)
+        var window = DedupWindow(
+            windowSeconds: Int64(configuration.dedupWindowSeconds), keysMax: configuration.dedupKeysMax)
+        let now = SystemClock().now().milliseconds / 1000
+        let damaged = try DedupJournal(storage: storage).load(into: &window, now: now)
+        var problem: LogError?
+        try log.forEachRecord(from: 0) { _, record in
+            do throws(LogError) {
+                for key in try DedupJournal.keys(of: record) { _ = window.insert(key.key, at: key.seconds) }
+            } catch {
+                problem = problem ?? error
+            }
+        }
+        if let problem { throw problem }
+        let pause = try PauseFlag(directory: configuration.logDirectory)
+        return Opened(storage: storage, log: log, window: window, damaged: damaged, pause: pause)
+    }
+
+    private static func sink(
+        _ configuration: CollectorConfiguration, _ store: any ObjectStore, _ log: WriteAheadLog, _ worker: Worker,
+        onTrouble: @escaping @Sendable (CommitError?) -> Void
+    ) throws -> any BatchSink {
+        let bucket = configuration.objectStore.sourceBucket
+        guard configuration.usesIceberg else {
+            return try PlainFiles(store: store, bucket: bucket, logID: log.identity.id, onTrouble: onTrouble)
+        }
+        guard let table = configuration.table, let key = configuration.tableLocation else {
+            throw CommitError(.failed, "the configuration names no table")
+        }
+        let location = store.uri(of: ObjectLocation(bucket: bucket, key: key))
+        var committer = TableCommitter.Configuration(table: table, location: location, logID: log.identity.id)
+        committer.backoff = Backoff(
+            baseMilliseconds: configuration.objectStore.retryPolicy.baseDelayMilliseconds,
+            maxMilliseconds: min(configuration.objectStore.retryPolicy.delayMillisecondsMax, 30_000))
+        let catalog = try catalog(configuration, store, table, key, worker)
+        return TableCommitter(
+            committer, catalog: catalog, store: store, firstInLog: log.status.firstSequence, logger: worker.logger,
+            onTrouble: onTrouble)
+    }
+
+    private static func catalog(
+        _ configuration: CollectorConfiguration, _ store: any ObjectStore, _ table: TableIdentifier, _ key: ObjectKey,
+        _ worker: Worker
+    ) throws -> any TableCatalog {
+        if let endpoint = configuration.catalogEndpoint {
+            let transport = CatalogTransport(
+                client: try worker.httpClient(), baseURL: endpoint.description,
+                token: configuration.catalogToken?.revealed)
+            return RESTCatalog(transport: transport, warehouse: configuration.catalogWarehouse)
+        }
+        if !configuration.isDirectAsked, let binding = try worker.binding(BindingName.catalog) {
+            return RESTCatalog(
+                transport: CatalogTransport { (request) async throws(HTTPClientError) in
+                    try await binding.send(request)
+                }, warehouse: configuration.catalogWarehouse)
+        }
+        return DirectCatalog(
+            store: store, bucket: configuration.objectStore.sourceBucket, locations: [table: key])
+    }
+
+    /// Brings what it can into the table within `milliseconds`; the rest stays in the log for the next start.
+    package func stop(milliseconds: Int) async {
+        do {
+            let flushed = try await pipeline.flush(timeoutMilliseconds: milliseconds)
+            logger.info("flushed before the stop", ["events": flushed.events])
+        } catch {
+            logger.warn("what is not in the table stays in the log", ["reason": "\(error)"])
+        }
+        let task = running.withLock { $0 }
+        task?.cancel()
+        await task?.value
+        do {
+            try await deadLetters?.flush()
+        } catch {
+            logger.warn("refused events could not be kept", ["error": "\(error)"])
+        }
+        let log = log
+        await BlockingPool.shared.run { log.close() }
+    }
+}
+
+/// What commits are counted by.
+struct CommitMetrics: Sendable {
+    private let commits: Counter
+    private let events: Counter
+    private let files: Counter
+    private let bytes: Counter
+
+    init(_ metrics: MetricsRegistry) {
+        commits = metrics.counter("collector_commits_total", "Batches brought into the table.")
+        events = metrics.counter("collector_events_committed_total", "Events brought into the table.")
+        files = metrics.counter("collector_files_written_total", "Data files brought into the table.")
+        bytes = metrics.counter("collector_file_bytes_written_total", "Bytes of these files.")
+    }
+
+    func count(_ receipt: TableCommitter.Receipt) {
+        commits.increment()
+        events.increment(by: receipt.events)
+        files.increment(by: receipt.files.count)
+        bytes.increment(by: Int(receipt.bytes))
+    }
+}
