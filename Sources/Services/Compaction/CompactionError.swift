@@ -6,6 +6,7 @@ import ParquetFormat
 /// Maintenance of a table did not succeed.
 package struct CompactionError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Hashable, Sendable {
+        case badRequest
         case noSuchTable
         /// What was asked for cannot be done with this table.
         case refused
@@ -46,13 +47,14 @@ package struct CompactionError: Error, Hashable, Sendable, CustomStringConvertib
     init(_ error: CatalogError) {
         let code: Code =
             switch error.code {
+            case .badRequest: .badRequest
             case .noSuchTable, .noSuchNamespace, .notFound: .noSuchTable
             case .commitFailed: .conflict
             case .commitStateUnknown: .unknownOutcome
             case .serviceUnavailable, .tooManyRequests, .internalError: .unavailable
             default: .refused
             }
-        self.init(code, error.description)
+        self.init(code, error.message)
     }
 
     init(_ error: ParquetError, in path: String) {

@@ -79,6 +79,7 @@ package enum CompactionRoutes {
 
     static func serviceError(_ error: CompactionError) -> ServiceError {
         switch error.code {
+        case .badRequest: .badRequest(error.message)
         case .noSuchTable: ServiceError(status: 404, type: "NoSuchTableException", error.message)
         case .refused: .unprocessable(error.message)
         case .conflict: .conflict(error.message)
