@@ -167,7 +167,10 @@ private func errorType(_ response: HTTPResponse) throws -> String {
         #expect(error?.problems.map(\.variable) == ["ANALYTICS_API_KEY"])
         _ = try pipeline(["ICEBERG_ENV": environment, "ALLOWED_WRITE_KEYS": "a,b"])
         // A worker with tokens of its own starts without a key, and lets in by those and bindings only.
-        _ = try pipeline(["ICEBERG_ENV": environment], identity: .catalog)
+        _ = try pipeline(["ICEBERG_ENV": environment, "CATALOG_TOKENS": "s"], identity: .catalog)
+        for identity in [WorkerIdentity.catalog, .compaction, .api, .health] {
+            #expect(throws: ConfigurationError.self) { try pipeline(["ICEBERG_ENV": environment], identity: identity) }
+        }
     }
 
     @Test(
@@ -200,7 +203,8 @@ private func errorType(_ response: HTTPResponse) throws -> String {
             default: nil
             }
         }
-        let pipeline = try pipeline(["ICEBERG_ENV": "production"], identity: .catalog, router: router)
+        let pipeline = try pipeline(
+            ["ICEBERG_ENV": "production", "CATALOG_TOKENS": "s"], identity: .catalog, router: router)
         for (token, status) in [("good", 200), ("bad", 401), ("other", 401)] {
             let response = await pipeline.respond(to: request(.get, "/a/1", ["Authorization": "Bearer \(token)"]))
             #expect(response.status == status)

@@ -88,7 +88,8 @@ private func write(_ text: String, _ name: String) throws -> String {
         let secret = "0123456789abcdef0123"
         let catalog = try worker(
             [
-                "ICEBERG_ENV": "production", "BIND_ADDRESS": "127.0.0.1", "BINDINGS_FILE": sockets,
+                "ICEBERG_ENV": "production", "ANALYTICS_API_KEY": "k", "BIND_ADDRESS": "127.0.0.1",
+                "BINDINGS_FILE": sockets,
                 "BINDING_SECRET": secret,
             ])
         var router = Router()

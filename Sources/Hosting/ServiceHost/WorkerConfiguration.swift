@@ -123,9 +123,11 @@ package struct WorkerConfiguration: Sendable {
         for variable in identity.keyListVariables {
             keys += reader.secretList(variable, "further keys, separated by commas")
         }
-        if identity.requiresKey && environment.isEnforcing && keys.isEmpty {
+        let hasAlternative = identity.keyAlternatives.contains { reader.environment[$0] != nil }
+        if environment.isEnforcing && keys.isEmpty && !hasAlternative {
+            let others = identity.keyAlternatives.map { " (or \($0))" }.joined()
             reader.refuse(
-                "ANALYTICS_API_KEY", "is not set, but must be when ICEBERG_ENV is \(environment.rawValue)")
+                "ANALYTICS_API_KEY", "is not set, but it\(others) must be when ICEBERG_ENV is \(environment.rawValue)")
         }
         return keys
     }

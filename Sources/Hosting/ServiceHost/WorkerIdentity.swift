@@ -16,8 +16,9 @@ package struct WorkerIdentity: Hashable, Sendable {
     package let summary: String
     /// Variables with further API keys, besides `ANALYTICS_API_KEY`.
     package var keyListVariables: [String] = []
-    /// Refuse to start without a key in staging and production. A worker with tokens of its own checks those itself.
-    package var requiresKey = false
+    /// Secrets that prove callers in another way: with one of them set, a key is not needed. Without any, staging and
+    /// production refuse to start.
+    package var keyAlternatives: [String] = []
 
     package init(program: String, service: String, binding: String, defaultPort: Int, summary: String) {
         self.program = program
@@ -32,29 +33,24 @@ package struct WorkerIdentity: Hashable, Sendable {
             program: "analytics-collector", service: "analytics-event-collector", binding: BindingName.collector,
             defaultPort: 3000, summary: "accepts CloudEvents and writes them to an Apache Iceberg table")
         identity.keyListVariables = ["ALLOWED_WRITE_KEYS"]
-        identity.requiresKey = true
         return identity
     }()
-    package static let catalog = WorkerIdentity(
-        program: "analytics-catalog", service: "analytics-catalog", binding: BindingName.catalog, defaultPort: 8181,
-        summary: "serves the Apache Iceberg REST catalog")
-    package static let compaction: WorkerIdentity = {
+    package static let catalog: WorkerIdentity = {
         var identity = WorkerIdentity(
-            program: "analytics-compaction", service: "analytics-compaction", binding: BindingName.compaction,
-            defaultPort: 8282, summary: "rewrites small files, expires snapshots, erases rows")
-        identity.requiresKey = true
+            program: "analytics-catalog", service: "analytics-catalog", binding: BindingName.catalog,
+            defaultPort: 8181, summary: "serves the Apache Iceberg REST catalog")
+        identity.keyAlternatives = ["CATALOG_TOKENS", "CATALOG_CLIENTS"]
         return identity
     }()
+    package static let compaction = WorkerIdentity(
+        program: "analytics-compaction", service: "analytics-compaction", binding: BindingName.compaction,
+        defaultPort: 8282, summary: "rewrites small files, expires snapshots, erases rows")
     package static let api = WorkerIdentity(
         program: "analytics-api", service: "analytics-api", binding: BindingName.api, defaultPort: 4000,
         summary: "answers GraphQL and SQL queries")
-    package static let health: WorkerIdentity = {
-        var identity = WorkerIdentity(
-            program: "analytics-health", service: "analytics-health", binding: BindingName.health, defaultPort: 8383,
-            summary: "watches the other workers and the object storage")
-        identity.requiresKey = true
-        return identity
-    }()
+    package static let health = WorkerIdentity(
+        program: "analytics-health", service: "analytics-health", binding: BindingName.health, defaultPort: 8383,
+        summary: "watches the other workers and the object storage")
 }
 
 /// The names of the service bindings.
