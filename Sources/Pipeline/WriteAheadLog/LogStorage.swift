@@ -49,6 +49,9 @@ package final class DirectoryStorage: LogStorage {
         }
     }
 
+    /// Lets another process have the directory; nothing may be written through this value any more.
+    package func unlock() throws(FileError) { try lock.handle.unlock() }
+
     package func list() throws(FileError) -> [String] { try FileSystem.list(path) }
     package func read(_ name: String) throws(FileError) -> [UInt8] {
         try FileSystem.read("\(path)/\(name)", bytesMax: 1 << 32)

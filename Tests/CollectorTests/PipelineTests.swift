@@ -1,0 +1,165 @@
+import Batching
+import Clocks
+import Committing
+import Events
+import Files
+import IcebergCatalog
+import IcebergSpec
+import ObjectStore
+import Testing
+import WriteAheadLog
+
+@testable import Collector
+
+private let bucket = "analytics-source"
+
+/// One directory and one table; collectors on them come and go.
+private final class World: Sendable {
+    let path = "/tmp/collector-test-\(SystemRandom().next())"
+    let store = MemoryObjectStore()
+    let table: TableIdentifier
+    let catalog: DirectCatalog
+
+    init() throws {
+        table = try TableIdentifier(dotted: "analytics.events")
+        catalog = DirectCatalog(
+            store: store, bucket: try BucketName(bucket), locations: [table: try ObjectKey("analytics/events")])
+    }
+
+    deinit { try? FileSystem.removeTree(path) }
+
+    /// Records in the table, as its newest snapshot counts them.
+    func count() async throws -> Int {
+        let metadata = try await catalog.loadTable(table).metadata
+        return metadata.currentSnapshot?.summary["total-records"].flatMap { Int($0) } ?? 0
+    }
+
+    func collector(
+        _ change: (inout BatchLimits) -> Void = { _ in }, store: (any ObjectStore)? = nil
+    ) throws -> RunningCollector {
+        var limits = BatchLimits()
+        change(&limits)
+        return try RunningCollector(self, limits, store ?? self.store)
+    }
+}
+
+private final class RunningCollector: Sendable {
+    let storage: DirectoryStorage
+    let log: WriteAheadLog
+    let intake: EventIntake
+    let pipeline: EventPipeline
+    let task: Task<Void, Never>
+
+    init(_ world: World, _ limits: BatchLimits, _ store: any ObjectStore) throws {
+        let storage = try DirectoryStorage(path: world.path)
+        self.storage = storage
+        var configuration = WriteAheadLog.Configuration()
+        configuration.segmentBytesMax = 8192
+        let log = try WriteAheadLog(storage: storage, configuration: configuration)
+        self.log = log
+        var window = DedupWindow(windowSeconds: 3600)
+        let journal = DedupJournal(storage: storage)
+        _ = try journal.load(into: &window, now: SystemClock().now().milliseconds / 1000)
+        var keys: [DedupJournal.Key] = []
+        try log.forEachRecord(from: 0) { _, record in keys += (try? DedupJournal.keys(of: record)) ?? [] }
+        for key in keys { _ = window.insert(key.key, at: key.seconds) }
+        intake = EventIntake(
+            parser: EventParser(secret: EventKeySecret(low: log.identity.secret.low, high: log.identity.secret.high)),
+            log: log, window: window)
+        var committer = TableCommitter.Configuration(table: world.table, location: nil, logID: log.identity.id)
+        committer.backoff = Backoff(baseMilliseconds: 1, maxMilliseconds: 10)
+        let sink = TableCommitter(
+            committer, catalog: world.catalog, store: store, firstInLog: log.status.firstSequence)
+        let pipeline = EventPipeline(
+            EventPipeline.Configuration(limits: limits, commitIntervalMilliseconds: 0, dedupWindowSeconds: 3600),
+            log: log, journal: journal, sink: sink)
+        self.pipeline = pipeline
+        try log.start { pipeline.take($0, $1) }
+        task = Task.detached { await pipeline.run() }
+    }
+
+    /// Sends events with these ids; how many were new.
+    func send(_ ids: Range<Int>) async throws -> (accepted: Int, duplicates: Int) {
+        let events = ids.map {
+            #"{"specversion":"1.0","id":"\#($0)","type":"t\#($0 % 3)","source":"s","time":"2024-01-15T14:30:00Z","data":{"n":\#($0)}}"#
+        }
+        let body = Array("[\(events.joined(separator: ","))]".utf8)
+        let reply = try await intake.accept(
+            EventRequest(contentType: "application/json", body: body),
+            context: EventContext(receivedAt: SystemClock().now()))
+        return (reply.accepted, reply.duplicates)
+    }
+
+    /// As a crash would end it, but for what the operating system frees.
+    func kill() async throws {
+        task.cancel()
+        await task.value
+        log.close()
+        try storage.unlock()
+    }
+}
+
+struct PipelineTests {
+    @Test func `what is accepted is in the table after a flush, once`() async throws {
+        let world = try World()
+        let collector = try world.collector()
+        #expect(try await collector.send(0..<100) == (100, 0))
+        #expect(try await collector.send(50..<150) == (50, 50))
+        let flushed = try await collector.pipeline.flush(timeoutMilliseconds: 60_000)
+        #expect(flushed.events == 150 && flushed.files.count == 3 && flushed.snapshotID != nil)
+        #expect(try await world.count() == 150)
+        let nothing = try await collector.pipeline.flush(timeoutMilliseconds: 60_000)
+        #expect(nothing.events == 0)
+        try await collector.kill()
+    }
+
+    @Test func `a restart goes on where the table ends, and knows what came before`() async throws {
+        let world = try World()
+        var sent = 0
+        for round in 0..<6 {
+            let collector = try world.collector()
+            if sent > 0 { #expect(try await collector.send(0..<sent) == (0, sent)) }
+            #expect(try await collector.send(sent..<sent + 70) == (70, 0))
+            sent += 70
+            // Every second life ends with all of it still in the log.
+            if round % 2 == 1 { _ = try await collector.pipeline.flush(timeoutMilliseconds: 60_000) }
+            try await collector.kill()
+        }
+        #expect(try await world.count() == sent)
+        let names = try FileSystem.list(world.path)
+        #expect(names.contains { $0.hasSuffix(".keys") })
+    }
+
+    @Test func `what memory does not hold waits in the log`() async throws {
+        let world = try World()
+        let collector = try world.collector { $0.memoryBytesMax = 40_000 }
+        for number in 0..<40 { #expect(try await collector.send(number * 50..<(number + 1) * 50).accepted == 50) }
+        _ = try await collector.pipeline.flush(timeoutMilliseconds: 60_000)
+        #expect(try await world.count() == 2000)
+        let commits = collector.pipeline.status.commits
+        #expect(commits > 3)
+        try await collector.kill()
+    }
+
+    @Test func `while the store fails events are taken, and none is lost or doubled`() async throws {
+        let world = try World()
+        let faulty = FaultyObjectStore(
+            wrapping: world.store, plan: FaultyObjectStore.Plan(faultsPerThousand: 150, seed: 5))
+        let collector = try world.collector({ $0.partitionEventsMax = 20 }, store: faulty)
+        for number in 0..<20 { _ = try await collector.send(number * 30..<(number + 1) * 30) }
+        _ = try await collector.pipeline.flush(timeoutMilliseconds: 60_000)
+        #expect(try await world.count() == 600)
+        try await collector.kill()
+    }
+
+    @Test func `an old copy of a log is refused`() async throws {
+        let world = try World()
+        let first = try world.collector()
+        _ = try await first.send(0..<10)
+        _ = try await first.pipeline.flush(timeoutMilliseconds: 60_000)
+        let status = first.log.status
+        try await first.kill()
+        #expect(EventPipeline.problem(watermark: status.syncedThrough + 1, log: status) != nil)
+        #expect(EventPipeline.problem(watermark: status.syncedThrough, log: status) == nil)
+    }
+}
