@@ -242,6 +242,41 @@ struct TableCommitterTests {
         #expect(try await world.ids().isEmpty)
     }
 
+    @Test func `an event table that lacks columns gets them, and another table is written as it is`() async throws {
+        let world = try World()
+        let old = try Schema(fields: Array(EventTable.schema().fields.prefix(5)))
+        let creation = TableCreation(schema: old, partitionSpec: EventTable.partitionSpec)
+        _ = try await world.catalog.createTable(world.identifier, creation)
+        _ = try await world.committer().commit(batch(first: 1, last: 1))
+        let metadata = try await world.catalog.loadTable(world.identifier).metadata
+        #expect(try metadata.currentSchema.idsByName.count == EventTable.schema().idsByName.count - 4)
+        #expect(metadata.currentSchema.field(named: "extensions.value") != nil)
+        #expect(try await world.ids() == expectedIDs(1...1))
+        let five = try World()
+        let simple = try Schema(fields: [
+            .required(1, "event_id", .string), .required(2, "timestamp", .timestamp), .required(3, "type", .string),
+            .required(4, "source", .string), .optional(5, "data", .string),
+        ])
+        let spec = PartitionSpec(fields: [
+            PartitionField(sourceID: 2, fieldID: 1000, name: "event_day", transform: .day),
+            PartitionField(sourceID: 3, fieldID: 1001, name: "event_type", transform: .identity),
+        ])
+        _ = try await five.catalog.createTable(
+            five.identifier, TableCreation(schema: simple, partitionSpec: spec))
+        _ = try await five.committer().commit(batch(first: 1, last: 2))
+        #expect(try await five.ids() == expectedIDs(1...2))
+        #expect(try await five.catalog.loadTable(five.identifier).metadata.currentSchema.fields.count == 5)
+    }
+
+    @Test func `a table whose required columns no event has is refused`() async throws {
+        let world = try World()
+        let schema = try Schema(fields: [.required(1, "id", .string), .required(2, "price", .double)])
+        _ = try await world.catalog.createTable(world.identifier, TableCreation(schema: schema))
+        await #expect { _ = try await world.committer().commit(batch(first: 1, last: 1)) } throws: {
+            ($0 as? CommitError)?.code == .unsuitableTable
+        }
+    }
+
     @Test func `two logs write one table`() async throws {
         let world = try World()
         let one = world.committer()

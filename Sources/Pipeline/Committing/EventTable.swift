@@ -54,6 +54,37 @@ package enum EventTable {
             schema: try schema(), partitionSpec: partitionSpec, location: location, properties: properties)
     }
 
+    /// The change that gives an event table of an earlier release the optional columns it lacks; nil when it lacks none, or
+    /// is another kind of table, which is written as it is.
+    package static func evolution(
+        of metadata: TableMetadata
+    ) throws(IcebergError) -> (updates: [TableUpdate], requirements: [TableRequirement])? {
+        let current = metadata.currentSchema
+        let names = Set(current.fields.map(\.name))
+        guard names.isSuperset(of: ["id", "type", "source", "specversion", "time"]) else { return nil }
+        var nextID = metadata.lastColumnID + 1
+        var added: [NestedField] = []
+        for field in try schema().fields where !field.required && !names.contains(field.name) {
+            var field = field
+            field.id = nextID
+            nextID += 1
+            if case .map(let map) = field.type {
+                field.type = .map(keyID: nextID, map.key, valueID: nextID + 1, map.value)
+                nextID += 2
+            }
+            added.append(field)
+        }
+        guard !added.isEmpty else { return nil }
+        let schemaID = (metadata.schemas.map(\.schemaID).max() ?? 0) + 1
+        let next = try Schema(
+            id: schemaID, fields: current.fields + added, identifierFieldIDs: current.identifierFieldIDs)
+        var requirements: [TableRequirement] = [
+            .currentSchemaID(metadata.currentSchemaID), .lastAssignedFieldID(metadata.lastColumnID),
+        ]
+        if let uuid = metadata.tableUUID { requirements.append(.tableUUID(uuid)) }
+        return ([.addSchema(next), .setCurrentSchema(id: -1)], requirements)
+    }
+
     /// What the collector puts into a column of this name.
     static let columnsByName: [String: EventColumn] = [
         "id": .id, "event_id": .id, "type": .type, "event_type": .type, "source": .source,

@@ -18,6 +18,8 @@ package actor TableCommitter {
         package var logID: UUID
         package var backoff = Backoff()
         package var uploadsAtOnce = 4
+        /// Add the optional columns an event table lacks.
+        package var evolvesSchema = true
 
         package init(table: TableIdentifier, location: String?, logID: UUID) {
             self.table = table
@@ -194,6 +196,7 @@ package actor TableCommitter {
         _ batch: SealedBatch
     ) async throws(CommitError) -> (CommitMachine.Input, [DataFile]) {
         do throws(CommitError) {
+            if configuration.evolvesSchema { try await evolve() }
             guard let table else { throw CommitError(.failed, "the table was not loaded") }
             let layout = try EventLayout(table.metadata)
             return (.stored, try await storeFiles(batch, layout))
@@ -201,6 +204,24 @@ package actor TableCommitter {
             try report(error, during: "storing data files")
             return (.storeFailed, [])
         }
+    }
+
+    /// Whatever comes of it, the table is written as it then is.
+    private func evolve() async throws(CommitError) {
+        guard let metadata = table?.metadata else { return }
+        do throws(IcebergError) {
+            guard let change = try EventTable.evolution(of: metadata) else { return }
+            let outcome = await catalog.commit(
+                configuration.table, requirements: change.requirements, updates: change.updates)
+            switch outcome {
+            case .committed: logger.info("added the columns the event table lacked")
+            case .rejected(let error): logger.warn("could not add columns", ["error": error.description])
+            case .unknown(let why): logger.warn("adding columns has an unknown outcome", ["error": why])
+            }
+        } catch {
+            throw CommitError(.failed, error.description)
+        }
+        try await load()
     }
 
     private func storeFiles(_ batch: SealedBatch, _ layout: EventLayout) async throws(CommitError) -> [DataFile] {

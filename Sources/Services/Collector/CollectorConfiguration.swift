@@ -19,6 +19,7 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
     package let isDirectAsked: Bool
     package let catalogToken: Secret?
     package let catalogWarehouse: String?
+    package let evolvesSchema: Bool
     package let batches: BatchLimits
     package let commitIntervalMilliseconds: Int
     package let log: WriteAheadLog.Configuration
@@ -59,6 +60,8 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         isDirectAsked = endpoint != nil && !isURL
         catalogToken = reader.secret("R2_CATALOG_AUTH_TOKEN", "bearer token for the catalog")
         catalogWarehouse = reader.optionalString("R2_CATALOG_WAREHOUSE", "warehouse to ask the catalog for")
+        evolvesSchema = reader.bool(
+            "ENABLE_SCHEMA_EVOLUTION", default: true, "add columns that an event table of an earlier release lacks")
         batches = Self.readBatches(&reader)
         commitIntervalMilliseconds = reader.duration(
             "COMMIT_INTERVAL_MS", in: 0...3_600_000, default: 1000,

@@ -115,6 +115,7 @@ package final class CollectorService: Sendable {
         committer.backoff = Backoff(
             baseMilliseconds: configuration.objectStore.retryPolicy.baseDelayMilliseconds,
             maxMilliseconds: min(configuration.objectStore.retryPolicy.delayMillisecondsMax, 30_000))
+        committer.evolvesSchema = configuration.evolvesSchema
         let catalog = try catalog(configuration, store, table, key, worker)
         return TableCommitter(
             committer, catalog: catalog, store: store, firstInLog: log.status.firstSequence, logger: worker.logger,
