@@ -48,18 +48,24 @@ public struct ByteArrayColumn: Hashable, Sendable {
     }
 
     public mutating func append(_ value: UnsafeRawBufferPointer) {
-        bytes.append(contentsOf: value)
+        if let source = value.baseAddress, value.count > 0 {
+            bytes.append(addingCapacity: value.count) { span in
+                span.withUnsafeMutableBufferPointer { buffer, filled in
+                    guard let target = buffer.baseAddress else { return }
+                    copyShort(UnsafeMutableRawPointer(target), source, value.count)
+                    filled = value.count
+                }
+            }
+        }
         offsets.append(UInt32(bytes.count))
     }
 
     public mutating func append(_ value: [UInt8]) {
-        bytes.append(contentsOf: value)
-        offsets.append(UInt32(bytes.count))
+        value.withUnsafeBytes { append($0) }
     }
 
     public mutating func append(_ value: ArraySlice<UInt8>) {
-        bytes.append(contentsOf: value)
-        offsets.append(UInt32(bytes.count))
+        value.withUnsafeBytes { append($0) }
     }
 
     public mutating func append(utf8 value: String) {

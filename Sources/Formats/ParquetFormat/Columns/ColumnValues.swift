@@ -76,36 +76,52 @@ public enum ColumnValues: Hashable, Sendable {
 
     /// Appends a range of another column's values, which must be of the same type.
     public mutating func append(_ other: ColumnValues, values range: Range<Int>) {
-        // The payload is moved out and back, so that its buffer stays uniquely held and grows in place.
-        let whole = self
-        self = .boolean([])
-        switch (consume whole, other) {
-        case (.boolean(var values), .boolean(let more)):
+        // The buffer is moved out of `self`, so that it is uniquely held while it grows, and back.
+        switch other {
+        case .boolean(let more):
+            guard case .boolean(var values) = self else { mismatch(other) }
+            self = .boolean([])
             values.append(contentsOf: more[range])
             self = .boolean(values)
-        case (.int32(var values), .int32(let more)):
+        case .int32(let more):
+            guard case .int32(var values) = self else { mismatch(other) }
+            self = .boolean([])
             values.append(contentsOf: more[range])
             self = .int32(values)
-        case (.int64(var values), .int64(let more)):
+        case .int64(let more):
+            guard case .int64(var values) = self else { mismatch(other) }
+            self = .boolean([])
             values.append(contentsOf: more[range])
             self = .int64(values)
-        case (.int96(var values), .int96(let more)):
+        case .int96(let more):
+            guard case .int96(var values) = self else { mismatch(other) }
+            self = .boolean([])
             values.append(contentsOf: more[range])
             self = .int96(values)
-        case (.float(var values), .float(let more)):
+        case .float(let more):
+            guard case .float(var values) = self else { mismatch(other) }
+            self = .boolean([])
             values.append(contentsOf: more[range])
             self = .float(values)
-        case (.double(var values), .double(let more)):
+        case .double(let more):
+            guard case .double(var values) = self else { mismatch(other) }
+            self = .boolean([])
             values.append(contentsOf: more[range])
             self = .double(values)
-        case (.byteArray(var column), .byteArray(let more)):
+        case .byteArray(let more):
+            guard case .byteArray(var column) = self else { mismatch(other) }
+            self = .boolean([])
             column.append(more, values: range)
             self = .byteArray(column)
-        case (.fixedLengthByteArray(var column), .fixedLengthByteArray(let more)):
+        case .fixedLengthByteArray(let more):
+            guard case .fixedLengthByteArray(var column) = self else { mismatch(other) }
+            self = .boolean([])
             column.append(more, values: range)
             self = .fixedLengthByteArray(column)
-        case (let mine, _):
-            preconditionFailure("\(other.physicalType) values appended to a column of \(mine.physicalType)")
         }
+    }
+
+    private func mismatch(_ other: ColumnValues) -> Never {
+        preconditionFailure("\(other.physicalType) values appended to a column of \(physicalType)")
     }
 }

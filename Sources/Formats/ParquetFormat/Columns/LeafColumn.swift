@@ -81,17 +81,20 @@ public struct LeafColumn: Hashable, Sendable {
         definitionLevels.append(definition)
     }
 
+    // Each append moves the buffer out of `values`, so that it is uniquely held while it grows, and back.
+
     public mutating func append(_ value: UnsafeRawBufferPointer, repetition: UInt8 = 0) {
         appendLevels(repetition)
-        switch take() {
-        case .byteArray(var column):
+        if case .byteArray(var column) = values {
+            values = .boolean([])
             column.append(value)
             values = .byteArray(column)
-        case .fixedLengthByteArray(var column):
-            column.append(value)
-            values = .fixedLengthByteArray(column)
-        case let other: mismatch(other, "bytes")
+            return
         }
+        guard case .fixedLengthByteArray(var column) = values else { mismatch("bytes") }
+        values = .boolean([])
+        column.append(value)
+        values = .fixedLengthByteArray(column)
     }
 
     public mutating func append(_ value: [UInt8], repetition: UInt8 = 0) {
@@ -105,35 +108,40 @@ public struct LeafColumn: Hashable, Sendable {
 
     public mutating func append(_ value: Bool, repetition: UInt8 = 0) {
         appendLevels(repetition)
-        guard case .boolean(var present) = take() else { mismatch(values, "a boolean") }
+        guard case .boolean(var present) = values else { mismatch("a boolean") }
+        values = .boolean([])
         present.append(value)
         values = .boolean(present)
     }
 
     public mutating func append(_ value: Int32, repetition: UInt8 = 0) {
         appendLevels(repetition)
-        guard case .int32(var present) = take() else { mismatch(values, "an int32") }
+        guard case .int32(var present) = values else { mismatch("an int32") }
+        values = .boolean([])
         present.append(value)
         values = .int32(present)
     }
 
     public mutating func append(_ value: Int64, repetition: UInt8 = 0) {
         appendLevels(repetition)
-        guard case .int64(var present) = take() else { mismatch(values, "an int64") }
+        guard case .int64(var present) = values else { mismatch("an int64") }
+        values = .boolean([])
         present.append(value)
         values = .int64(present)
     }
 
     public mutating func append(_ value: Float, repetition: UInt8 = 0) {
         appendLevels(repetition)
-        guard case .float(var present) = take() else { mismatch(values, "a float") }
+        guard case .float(var present) = values else { mismatch("a float") }
+        values = .boolean([])
         present.append(value)
         values = .float(present)
     }
 
     public mutating func append(_ value: Double, repetition: UInt8 = 0) {
         appendLevels(repetition)
-        guard case .double(var present) = take() else { mismatch(values, "a double") }
+        guard case .double(var present) = values else { mismatch("a double") }
+        values = .boolean([])
         present.append(value)
         values = .double(present)
     }
@@ -147,15 +155,8 @@ public struct LeafColumn: Hashable, Sendable {
         values.append(other.values, values: 0..<other.values.count)
     }
 
-    func mismatch(_ values: ColumnValues, _ what: String) -> Never {
-        preconditionFailure("\(what) appended to a column of another type")
-    }
-
-    /// Moves the values out, so that their buffer is uniquely held while it grows.
-    private mutating func take() -> ColumnValues {
-        let taken = values
-        values = .boolean([])
-        return taken
+    private func mismatch(_ what: String) -> Never {
+        preconditionFailure("\(what) appended to a column of \(values.physicalType)")
     }
 
     private mutating func appendLevels(_ repetition: UInt8) {
