@@ -223,9 +223,6 @@ func closure(of names: some Sequence<String>) -> Set<String> {
 // MARK: - Targets
 
 let environment = ProcessInfo.processInfo.environment
-let root = URL(filePath: #filePath).deletingLastPathComponent()
-func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: root.appending(path: path).path) }
-
 let selection = environment["ANALYTICS_MODULES"].map { closure(of: $0.split(separator: ",").map(String.init)) }
 func isSelected(_ name: String) -> Bool { selection?.contains(name) ?? true }
 
@@ -253,30 +250,23 @@ for layer in layers {
     }
 }
 
-let supportTargets = ["TestSupport"].filter { exists("Tests/Support/\($0)") }
-let supportUses = ["Bytes", "Clocks", "JSONFormat"]
-for support in supportTargets where supportUses.allSatisfy(isSelected) {
-    targets.append(
-        .target(
-            name: support, dependencies: supportUses.map { .byName(name: $0) }, path: "Tests/Support/\(support)",
-            swiftSettings: strict))
-}
+// Every module has tests, every service a program: nothing here looks at the disk, since SwiftPM caches a manifest by its
+// text alone.
 for layer in layers {
-    for module in layer.modules where isSelected(module.name) && exists("Tests/\(module.name)Tests") {
-        let uses = closure(of: [module.name]).sorted()
-        let support = supportUses.allSatisfy(isSelected) ? supportTargets : []
+    for module in layer.modules where isSelected(module.name) {
         targets.append(
             .testTarget(
-                name: "\(module.name)Tests", dependencies: (uses + support).map { .byName(name: $0) },
+                name: "\(module.name)Tests",
+                dependencies: closure(of: [module.name]).sorted().map { .byName(name: $0) },
                 path: "Tests/\(module.name)Tests", swiftSettings: strict))
     }
 }
-if selection == nil && exists("Tests/TidyTests") {
+if selection == nil {
     targets.append(.testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: strict))
 }
 
 var products: [Product] = []
-for (program, service) in programs where isSelected(service) && exists("Sources/Programs/\(program)/main.swift") {
+for (program, service) in programs where isSelected(service) {
     targets.append(
         .executableTarget(
             name: program, dependencies: closure(of: [service]).sorted().map { .byName(name: $0) },

@@ -19,17 +19,6 @@ import Testing
         }
     }
 
-    @Test func `a module uses only modules above it`() throws {
-        var known: Set<String> = []
-        for module in try Manifest.modules() {
-            for used in module.uses where !used.hasPrefix("C") || known.contains(used) {
-                let stands = known.contains(used) || !(try Manifest.modules().contains { $0.name == used })
-                #expect(stands, "\(module.name) uses \(used), which does not stand above it")
-            }
-            known.insert(module.name)
-        }
-    }
-
     @Test func `every source folder is a module of the manifest`() throws {
         let declared = Set(try Manifest.modules().map(\.name))
         for layer in ["Base", "Formats", "Runtime", "Ports", "Iceberg", "Pipeline", "Hosting", "Services"] {
