@@ -393,6 +393,11 @@ bool is_base64(text value) {
     return true;
 }
 
+struct Results {
+    std::vector<cevents_verdict> verdicts;
+    std::string encoded, notes;
+};
+
 class Reader {
     const cevents_options &options;
     const char *const begin;
@@ -860,19 +865,17 @@ public:
         }
     }
 
-    bool give(cevents_batch &batch) {
-        batch.count = verdicts.size();
+    // Hands the results over without copying them.
+    void give(cevents_batch &batch) {
+        auto *results = new Results{std::move(verdicts), std::move(encoded), std::move(notes)};
+        batch.owner = results;
         batch.accepted = accepted;
-        batch.encoded_length = encoded.size();
-        batch.notes_length = notes.size();
-        batch.verdicts = static_cast<cevents_verdict *>(std::malloc(verdicts.size() * sizeof(cevents_verdict) + 1));
-        batch.encoded = static_cast<uint8_t *>(std::malloc(encoded.size() + 1));
-        batch.notes = static_cast<uint8_t *>(std::malloc(notes.size() + 1));
-        if (!batch.verdicts || !batch.encoded || !batch.notes) return false;
-        if (!verdicts.empty()) std::memcpy(batch.verdicts, verdicts.data(), verdicts.size() * sizeof(cevents_verdict));
-        std::memcpy(batch.encoded, encoded.data(), encoded.size());
-        std::memcpy(batch.notes, notes.data(), notes.size());
-        return true;
+        batch.count = results->verdicts.size();
+        batch.verdicts = results->verdicts.data();
+        batch.encoded_length = results->encoded.size();
+        batch.encoded = reinterpret_cast<const uint8_t *>(results->encoded.data());
+        batch.notes_length = results->notes.size();
+        batch.notes = reinterpret_cast<const uint8_t *>(results->notes.data());
     }
 };
 
@@ -884,7 +887,7 @@ extern "C" uint32_t cevents_parse(
     try {
         Reader reader(body, length, *options);
         batch->error = reader.read(batch->error_offset);
-        if (batch->error == CEVENTS_BODY_OK && !reader.give(*batch)) batch->error = CEVENTS_BODY_NO_MEMORY;
+        if (batch->error == CEVENTS_BODY_OK) reader.give(*batch);
     } catch (const std::bad_alloc &) {
         batch->error = CEVENTS_BODY_NO_MEMORY;
     }
@@ -892,9 +895,7 @@ extern "C" uint32_t cevents_parse(
 }
 
 extern "C" void cevents_free(cevents_batch *batch) {
-    std::free(batch->verdicts);
-    std::free(batch->encoded);
-    std::free(batch->notes);
+    delete static_cast<Results *>(batch->owner);
     std::memset(batch, 0, sizeof *batch);
 }
 

@@ -84,13 +84,15 @@ typedef struct {
     uint32_t error;
     /// Where in the body it stops being JSON.
     size_t error_offset;
-    cevents_verdict *verdicts;
+    const cevents_verdict *verdicts;
     size_t count;
     size_t accepted;
-    uint8_t *encoded;
+    const uint8_t *encoded;
     size_t encoded_length;
-    uint8_t *notes;
+    const uint8_t *notes;
     size_t notes_length;
+    /// What all of these lie in.
+    void *owner;
 } cevents_batch;
 
 /// Reads `body`. Never reads past `length`; recursion is bounded by `depth_max`. Returns 0, or an error that is also in
