@@ -21,7 +21,7 @@ private let bucket = "analytics-source"
 private let location = "analytics/events"
 
 /// A table, and what is in it by the files of its manifests.
-private struct World {
+struct World {
     let memory = MemoryObjectStore()
     let identifier: TableIdentifier
     let catalog: DirectCatalog
@@ -35,11 +35,14 @@ private struct World {
     }
 
     func committer(
-        catalog: (any TableCatalog)? = nil, store: (any ObjectStore)? = nil, firstInLog: UInt64 = 1
+        catalog: (any TableCatalog)? = nil, store: (any ObjectStore)? = nil, firstInLog: UInt64 = 1,
+        _ change: (inout TableCommitter.Configuration) -> Void = { _ in }
     ) -> TableCommitter {
-        TableCommitter(
-            TableCommitter.Configuration(table: identifier, location: nil, logID: logID),
-            catalog: catalog ?? self.catalog, store: store ?? memory, firstInLog: firstInLog, clock: TestClock())
+        var configuration = TableCommitter.Configuration(table: identifier, location: nil, logID: logID)
+        change(&configuration)
+        return TableCommitter(
+            configuration, catalog: catalog ?? self.catalog, store: store ?? memory, firstInLog: firstInLog,
+            clock: TestClock())
     }
 
     /// Ids of all events in the table.
@@ -87,23 +90,27 @@ private func expectedIDs(_ sequences: ClosedRange<UInt64>) -> [String] {
 }
 
 /// A catalog that loses replies, or requests, or is overtaken.
-private final class FaultyCatalog: TableCatalog {
-    enum Fault: Sendable { case none, loseReply, loseRequest, conflict, reject }
+final class FaultyCatalog: TableCatalog {
+    enum Fault: Sendable { case none, loseReply, loseRequest, conflict, reject, removeSpecs }
 
     let inner: DirectCatalog
     private let faults: Mutex<[Fault]>
+    /// For changes of the table that add no files.
+    private let changeFaults: Mutex<[Fault]>
     let commits = Mutex(0)
 
-    init(_ inner: DirectCatalog, _ faults: [Fault]) {
+    init(_ inner: DirectCatalog, _ faults: [Fault], changes: [Fault] = []) {
         self.inner = inner
         self.faults = Mutex(faults)
+        changeFaults = Mutex(changes)
     }
 
     func commit(
         _ table: TableIdentifier, requirements: [TableRequirement], updates: [TableUpdate]
     ) async -> CommitOutcome {
         commits.withLock { $0 += 1 }
-        switch faults.withLock({ $0.isEmpty ? .none : $0.removeFirst() }) {
+        let fault = updates.addSnapshot ? faults.withLock { $0.popFirst() } : changeFaults.withLock { $0.popFirst() }
+        switch fault ?? .none {
         case .none: return await inner.commit(table, requirements: requirements, updates: updates)
         case .loseReply:
             _ = await inner.commit(table, requirements: requirements, updates: updates)
@@ -111,6 +118,9 @@ private final class FaultyCatalog: TableCatalog {
         case .loseRequest: return .unknown("the request got lost")
         case .conflict: return .rejected(CatalogError(.commitFailed, "another was first"))
         case .reject: return .rejected(CatalogError(.forbidden, "no"))
+        case .removeSpecs:
+            _ = await inner.commit(table, requirements: [], updates: [.removePartitionSpecs([1, 2])])
+            return .rejected(CatalogError(.commitFailed, "another was first"))
         }
     }
 
@@ -142,6 +152,14 @@ private final class FaultyCatalog: TableCatalog {
     func renameTable(_ source: TableIdentifier, to destination: TableIdentifier) async throws(CatalogError) {
         try await inner.renameTable(source, to: destination)
     }
+}
+
+extension Array {
+    fileprivate mutating func popFirst() -> Element? { isEmpty ? nil : removeFirst() }
+}
+
+extension [TableUpdate] {
+    fileprivate var addSnapshot: Bool { contains { if case .addSnapshot = $0 { true } else { false } } }
 }
 
 struct TableCommitterTests {
@@ -301,6 +319,9 @@ private actor ZombieCatalog: TableCatalog {
     func commit(
         _ table: TableIdentifier, requirements: [TableRequirement], updates: [TableUpdate]
     ) async -> CommitOutcome {
+        guard updates.addSnapshot else {
+            return await inner.commit(table, requirements: requirements, updates: updates)
+        }
         if held == nil {
             held = (requirements, updates, table)
             arrived?.resume()

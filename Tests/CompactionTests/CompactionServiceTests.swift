@@ -67,6 +67,38 @@ extension [TestWarehouse.Row] {
         #expect(try await warehouse.rows().byID == before.byID)
     }
 
+    @Test func `a month's files are merged within their spec, beside each other`() async throws {
+        let warehouse = try await TestWarehouse()
+        let hour = try await warehouse.write([Row(id: "h", time: 0)])
+        let spec = UnboundPartitionSpec(fields: [
+            .init(sourceID: 2, name: "type", transform: .identity),
+            .init(sourceID: 4, name: "time_month", transform: .month),
+        ])
+        let outcome = await warehouse.catalog.commit(
+            warehouse.table, requirements: [], updates: [.addPartitionSpec(spec)])
+        guard case .committed = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        try await warehouse.append(hour)
+        var expected = [Row(id: "h", time: 0)]
+        for number in 0..<3 {
+            let row = Row(id: "m\(number)", time: Int64(number) * 24 * TestWarehouse.hour)
+            var file = try await warehouse.write([row])
+            file.specID = 1
+            file.partition = [.string("click"), .int(0)]
+            try await warehouse.append(file)
+            expected.append(row)
+        }
+        let job = try await warehouse.run(.compact(force: true))
+        #expect(job.result["files_rewritten"] == 3 && job.result["files_created"] == 1)
+        let files = try await warehouse.liveFiles()
+        #expect(files.count == 2)
+        let month = try #require(files.first { $0.recordCount == 3 })
+        #expect(month.specID == 1 && month.partition == [.string("click"), .int(0)])
+        #expect(try await warehouse.rows().byID == expected.byID)
+    }
+
     @Test func `columns that an older file lacks become null`() async throws {
         let warehouse = try await TestWarehouse()
         for columns in [4, 5, 6] {

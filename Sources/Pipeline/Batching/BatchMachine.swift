@@ -38,6 +38,8 @@ package struct BatchMachine: Sendable {
         package var partition: EventPartition { open.partition }
         package var count: Int { closed.reduce(open.count) { $0 + $1.count } }
         package var bytes: Int { closed.reduce(open.bytes) { $0 + $1.bytes } }
+        /// When the event received last was received, in microseconds since 1970.
+        package var newestReceivedAt: Int64 { closed.reduce(open.newestReceivedAt) { max($0, $1.newestReceivedAt) } }
         package var rows: [EventRows] { open.count > 0 ? closed + [open] : closed }
     }
 

@@ -23,6 +23,8 @@ package struct EventRows: Sendable {
     package private(set) var count = 0
     /// About what the rows take in memory.
     package private(set) var bytes = 0
+    /// In microseconds since 1970; `.min` while there is no row.
+    package private(set) var newestReceivedAt = Int64.min
 
     private var ids = ByteArrayColumn()
     private var sources = ByteArrayColumn()
@@ -55,6 +57,7 @@ package struct EventRows: Sendable {
         sources.append(slice(event.source))
         times.append(event.time)
         receivedAt.append(moment)
+        newestReceivedAt = max(newestReceivedAt, moment)
         if !event.subject.isEmpty { subjects.append(slice(event.subject), row: row) }
         if !event.dataContentType.isEmpty { dataContentTypes.append(slice(event.dataContentType), row: row) }
         if !event.dataSchema.isEmpty { dataSchemas.append(slice(event.dataSchema), row: row) }

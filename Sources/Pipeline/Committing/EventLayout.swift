@@ -12,20 +12,27 @@ import ParquetFormat
 /// files, which readers see as null.
 package struct EventLayout: Sendable {
     package let schema: Schema
-    package let spec: PartitionSpec
     package let parquetSchema: ParquetSchema
     package let codec: ParquetCodec
     /// Where data files lie, without a final slash.
     package let dataLocation: String
     /// One for each leaf of `parquetSchema`.
     let leafColumns: [EventColumn]
-    private let partitionColumns: [EventColumn]
-    private let partitionTypes: [IcebergType]
+    private let partitionings: [PartitionGranularity: Partitioning]
+
+    /// A spec, and what its fields are made of.
+    private struct Partitioning: Sendable {
+        let spec: PartitionSpec
+        let columns: [EventColumn]
+        let types: [IcebergType]
+    }
+
+    /// What files can span: hours by the table's default spec, days and months where the table has specs for them.
+    package var granularities: Set<PartitionGranularity> { Set(partitionings.keys) }
 
     /// - Throws: `.unsuitableTable`, saying which column or partition cannot be filled.
     package init(_ metadata: TableMetadata) throws(CommitError) {
         schema = metadata.currentSchema
-        spec = metadata.defaultSpec
         var nodes: [SchemaNode] = []
         var leafColumns: [EventColumn] = []
         for field in schema.fields {
@@ -52,7 +59,11 @@ package struct EventLayout: Sendable {
         var location = metadata.properties["write.data.path"] ?? "\(metadata.location)/data"
         while location.hasSuffix("/") { location.removeLast() }
         dataLocation = location
-        (partitionColumns, partitionTypes) = try Self.partitions(spec, schema)
+        var partitionings = [PartitionGranularity.hour: try Self.partitioning(metadata.defaultSpec, schema)]
+        for (granularity, spec) in EventTable.granularitySpecs(of: metadata) ?? [:] {
+            partitionings[granularity] = try Self.partitioning(spec, schema)
+        }
+        self.partitionings = partitionings
     }
 
     private static func unsuitable(_ why: String) -> CommitError {
@@ -102,9 +113,9 @@ package struct EventLayout: Sendable {
     }
 
     /// Every buffer has one type and one hour of time: only what these two decide can divide files.
-    private static func partitions(
+    private static func partitioning(
         _ spec: PartitionSpec, _ schema: Schema
-    ) throws(CommitError) -> ([EventColumn], [IcebergType]) {
+    ) throws(CommitError) -> Partitioning {
         var columns: [EventColumn] = []
         var types: [IcebergType] = []
         for field in spec.fields {
@@ -124,37 +135,47 @@ package struct EventLayout: Sendable {
             columns.append(column)
             types.append(source?.type ?? .unknown)
         }
-        return (columns, types)
+        return Partitioning(spec: spec, columns: columns, types: types)
     }
 
-    /// The partition tuple of a buffer's files.
-    package func partitionValues(of partition: EventPartition) -> [Datum?] {
-        let microseconds = partition.hour &* 3_600_000_000
+    /// The spec of a file, and its partition tuple.
+    package func placement(of file: EventFile) -> (spec: PartitionSpec, values: [Datum?]) {
+        guard let partitioning = partitionings[file.granularity] else {
+            preconditionFailure("files are made for the granularities there are")
+        }
+        let microseconds = file.partition.hour &* 3_600_000_000
         let civil = Timestamp(microseconds: microseconds).civil
-        return spec.fields.indices.map { index in
+        let values = partitioning.spec.fields.indices.map { index in
             let value: Datum =
-                switch partitionColumns[index] {
-                case .type: .string(partition.type)
+                switch partitioning.columns[index] {
+                case .type: .string(file.partition.type)
                 case .year: .int(Int32(clamping: civil.year))
                 case .month: .int(Int32(clamping: civil.month))
                 case .day: .int(Int32(clamping: civil.day))
                 case .hour: .int(Int32(clamping: civil.hour))
-                default: partitionTypes[index] == .timestamp ? .timestamp(microseconds) : .timestamptz(microseconds)
+                default:
+                    partitioning.types[index] == .timestamp ? .timestamp(microseconds) : .timestamptz(microseconds)
                 }
-            return spec.fields[index].transform.apply(value)
+            return partitioning.spec.fields[index].transform.apply(value)
         }
+        return (partitioning.spec, values)
     }
 
-    /// `…/data/type=page.view/year=2024/month=01/day=15/hour=14/<name>.parquet`.
-    package func path(of partition: EventPartition, name: String) -> String {
-        "\(dataLocation)/\(Self.folder(of: partition))/\(name).parquet"
+    /// `…/data/type=page.view/year=2024/month=01/day=15/hour=14/<name>.parquet`, without the hour or the day and hour for
+    /// files that span more.
+    package func path(of file: EventFile, name: String) -> String {
+        "\(dataLocation)/\(Self.folder(of: file.partition, file.granularity))/\(name).parquet"
     }
 
-    package static func folder(of partition: EventPartition) -> String {
+    package static func folder(of partition: EventPartition, _ granularity: PartitionGranularity = .hour) -> String {
         let civil = Timestamp(microseconds: partition.hour &* 3_600_000_000).civil
         let pad = { (value: Int) in Timestamp.pad(value, 2) }
-        return "type=\(segment(partition.type))/year=\(Timestamp.pad(civil.year, 4))/month=\(pad(civil.month))"
-            + "/day=\(pad(civil.day))/hour=\(pad(civil.hour))"
+        let month = "type=\(segment(partition.type))/year=\(Timestamp.pad(civil.year, 4))/month=\(pad(civil.month))"
+        return switch granularity {
+        case .month: month
+        case .day: "\(month)/day=\(pad(civil.day))"
+        case .hour: "\(month)/day=\(pad(civil.day))/hour=\(pad(civil.hour))"
+        }
     }
 
     /// File systems take 255 bytes in a name: a longer type is cut and told apart by its digest. Nobody reads the type back
@@ -165,17 +186,20 @@ package struct EventLayout: Sendable {
         return escaped.prefix(100) + "-" + Hexadecimal.encode(Digest.sha256(Array(type.utf8)).prefix(12))
     }
 
-    /// The rows of a buffer as one Parquet file. Cost: CPU-bound; the file lies in memory.
-    package func encode(_ buffer: BatchMachine.Buffer) throws(CommitError) -> ParquetFile {
+    /// The rows of buffers of one type, one after the other, as one Parquet file.
+    ///
+    /// Cost: CPU-bound; the file lies in memory, and the rows of one row group do once more.
+    package func encode(_ buffers: [BatchMachine.Buffer]) throws(CommitError) -> ParquetFile {
         do throws(ParquetError) {
             var writer = try ParquetWriter(schema: parquetSchema, options: ParquetWriterOptions(codec: codec))
-            for rows in buffer.rows {
+            for rows in buffers.lazy.flatMap(\.rows) {
                 let columns = zip(leafColumns, parquetSchema.leaves).map { rows.leafColumn($0, $1) }
                 try writer.append(RowGroup(columns: columns, rowCount: rows.count))
             }
             return try writer.finish()
         } catch {
-            throw CommitError(.failed, "the events of \(buffer.partition.type) cannot be encoded: \(error)")
+            throw CommitError(
+                .failed, "the events of \(buffers.first?.partition.type ?? "a batch") cannot be encoded: \(error)")
         }
     }
 }

@@ -85,6 +85,59 @@ package enum EventTable {
         return ([.addSchema(next), .setCurrentSchema(id: -1)], requirements)
     }
 
+    // MARK: - Coarser partitions
+
+    private static let coarser: [(granularity: PartitionGranularity, name: String, transform: Transform)] = [
+        (.day, "time_day", .day), (.month, "time_month", .month),
+    ]
+
+    /// The specs that divide a table by type and by hour, day or month, as far as it has them; nil for a table whose
+    /// default is not type and hour: that one is written by its default alone.
+    package static func granularitySpecs(of metadata: TableMetadata) -> [PartitionGranularity: PartitionSpec]? {
+        guard let type = metadata.currentSchema.field(named: "type"),
+            let time = metadata.currentSchema.field(named: "time")
+        else { return nil }
+        func divides(_ spec: PartitionSpec, by transform: Transform) -> Bool {
+            spec.fields.map(\.sourceIDs) == [[type.id], [time.id]]
+                && spec.fields.map(\.transform) == [.identity, transform]
+        }
+        guard divides(metadata.defaultSpec, by: .hour) else { return nil }
+        var specs = [PartitionGranularity.hour: metadata.defaultSpec]
+        for (granularity, _, transform) in coarser {
+            specs[granularity] = metadata.partitionSpecs.first { divides($0, by: transform) }
+        }
+        return specs
+    }
+
+    /// The change that gives a table divided by type and hour the specs for days and months; the default stays. Nil when
+    /// it has them, or is divided otherwise.
+    package static func partitioning(
+        of metadata: TableMetadata
+    ) -> (updates: [TableUpdate], requirements: [TableRequirement])? {
+        guard metadata.formatVersion >= 2, let specs = granularitySpecs(of: metadata) else { return nil }
+        let fields = metadata.defaultSpec.fields
+        var specID = metadata.partitionSpecs.map(\.specID).max() ?? 0
+        var fieldID = metadata.lastPartitionID
+        var updates: [TableUpdate] = []
+        for (granularity, name, transform) in coarser where specs[granularity] == nil {
+            specID += 1
+            // Ids are spelled out, a like field's used again: some catalogs number what has none from 1000 in each spec.
+            let like = metadata.partitionSpecs.lazy.flatMap(\.fields).first {
+                $0.sourceIDs == fields[1].sourceIDs && $0.transform == transform
+            }
+            if like == nil { fieldID += 1 }
+            let coarse = PartitionField(
+                sourceID: fields[1].sourceID, fieldID: like?.fieldID ?? fieldID, name: like?.name ?? name,
+                transform: transform)
+            updates.append(
+                .addPartitionSpec(UnboundPartitionSpec(PartitionSpec(id: specID, fields: [fields[0], coarse]))))
+        }
+        guard !updates.isEmpty else { return nil }
+        var requirements: [TableRequirement] = [.lastAssignedPartitionID(metadata.lastPartitionID)]
+        if let uuid = metadata.tableUUID { requirements.append(.tableUUID(uuid)) }
+        return (updates, requirements)
+    }
+
     /// What the collector puts into a column of this name.
     static let columnsByName: [String: EventColumn] = [
         "id": .id, "event_id": .id, "type": .type, "event_type": .type, "source": .source,

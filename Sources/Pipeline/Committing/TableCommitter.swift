@@ -18,8 +18,10 @@ package actor TableCommitter {
         package var logID: UUID
         package var backoff = Backoff()
         package var uploadsAtOnce = 4
-        /// Add the optional columns an event table lacks.
+        /// Add the optional columns an event table lacks, and the partition specs for late events.
         package var evolvesSchema = true
+        /// When late events go to days and months.
+        package var granularity = GranularityLimits()
 
         package init(table: TableIdentifier, location: String?, logID: UUID) {
             self.table = table
@@ -44,17 +46,28 @@ package actor TableCommitter {
         package let events: Int
         /// The snapshot that holds the batch; nil when it has expired since, or there was nothing to add.
         package let snapshotID: Int64?
-        /// One for each buffer of the batch, in its order; empty when an earlier attempt had committed it.
+        /// Empty when an earlier attempt had committed the batch.
         package let files: [String]
+        /// For each buffer of the batch, in its order, which of `files` holds it; empty with them.
+        package let fileOfBuffer: [Int]
         package let bytes: Int64
 
-        package init(watermark: UInt64, events: Int, snapshotID: Int64?, files: [String], bytes: Int64) {
+        package init(
+            watermark: UInt64, events: Int, snapshotID: Int64?, files: [String], fileOfBuffer: [Int], bytes: Int64
+        ) {
             self.watermark = watermark
             self.events = events
             self.snapshotID = snapshotID
             self.files = files
+            self.fileOfBuffer = fileOfBuffer
             self.bytes = bytes
         }
+    }
+
+    /// The data files of a batch as they lie in the store.
+    private struct StoredBatch {
+        var files: [DataFile] = []
+        var fileOfBuffer: [Int] = []
     }
 
     private let configuration: Configuration
@@ -67,6 +80,9 @@ package actor TableCommitter {
     private let onTrouble: @Sendable (CommitError?) -> Void
     private var machine: CommitMachine
     private var table: LoadedTable?
+    /// A table made here gets its specs even where tables are not to be evolved.
+    private var hasMadeTable = false
+    private var areSpecsRefused = false
 
     /// - Parameter onTrouble: told why the present attempt failed, and nil once one succeeds.
     package init(
@@ -101,7 +117,7 @@ package actor TableCommitter {
     ///
     /// - Throws: `.contradiction` and `.unsuitableTable`, which need an operator; `.cancelled`.
     package func commit(_ batch: SealedBatch) async throws(CommitError) -> Outcome {
-        var files: [DataFile] = []
+        var stored = StoredBatch()
         var pending = machine.handle(.begin(first: batch.first, last: batch.last))
         while !pending.isEmpty {
             guard !Task.isCancelled else {
@@ -111,14 +127,22 @@ package actor TableCommitter {
             switch pending.removeFirst() {
             case .load: pending += machine.handle(try await loadInput())
             case .store:
-                let (input, stored) = try await storeInput(batch)
-                files = stored
+                let input: CommitMachine.Input
+                (input, stored) = try await storeInput(batch)
                 pending += machine.handle(input)
-            case .commit: pending += machine.handle(try await commitInput(batch, files))
+            case .commit:
+                // Others may remove specs no snapshot uses: files of such a one cannot be committed any more.
+                if let base = table?.metadata,
+                    stored.files.contains(where: { base.partitionSpec(id: $0.specID) == nil })
+                {
+                    machine = CommitMachine(firstInLog: machine.firstInLog, watermark: machine.watermark)
+                    return .restart(after: batch.first - 1)
+                }
+                pending += machine.handle(try await commitInput(batch, stored.files))
             case .wait(let attempt):
                 let delay = configuration.backoff.milliseconds(attempt: attempt, random)
                 do { try await clock.sleep(milliseconds: delay) } catch {}
-            case .finish(let watermark): return .committed(receipt(watermark, batch, files))
+            case .finish(let watermark): return .committed(receipt(watermark, batch, stored))
             case .restart(let after): return .restart(after: after)
             case .stop(let why): throw CommitError(.contradiction, why)
             }
@@ -171,6 +195,7 @@ package actor TableCommitter {
             }
             do throws(CatalogError) {
                 let made = try await catalog.createTable(configuration.table, creation)
+                hasMadeTable = true
                 logger.info("made the table", ["table": configuration.table.description])
                 return made
             } catch  where error.code == .alreadyExists {
@@ -194,20 +219,21 @@ package actor TableCommitter {
 
     private func storeInput(
         _ batch: SealedBatch
-    ) async throws(CommitError) -> (CommitMachine.Input, [DataFile]) {
+    ) async throws(CommitError) -> (CommitMachine.Input, StoredBatch) {
         do throws(CommitError) {
-            if configuration.evolvesSchema { try await evolve() }
+            if configuration.evolvesSchema { try await addColumns() }
+            if configuration.evolvesSchema || hasMadeTable { try await addSpecs() }
             guard let table else { throw CommitError(.failed, "the table was not loaded") }
             let layout = try EventLayout(table.metadata)
             return (.stored, try await storeFiles(batch, layout))
         } catch {
             try report(error, during: "storing data files")
-            return (.storeFailed, [])
+            return (.storeFailed, StoredBatch())
         }
     }
 
     /// Whatever comes of it, the table is written as it then is.
-    private func evolve() async throws(CommitError) {
+    private func addColumns() async throws(CommitError) {
         guard let metadata = table?.metadata else { return }
         do throws(IcebergError) {
             guard let change = try EventTable.evolution(of: metadata) else { return }
@@ -224,27 +250,44 @@ package actor TableCommitter {
         try await load()
     }
 
-    private func storeFiles(_ batch: SealedBatch, _ layout: EventLayout) async throws(CommitError) -> [DataFile] {
+    /// As with columns; another collector that adds the same at the same time makes this one find them.
+    private func addSpecs() async throws(CommitError) {
+        guard !areSpecsRefused, let metadata = table?.metadata, let change = EventTable.partitioning(of: metadata)
+        else { return }
+        let outcome = await catalog.commit(
+            configuration.table, requirements: change.requirements, updates: change.updates)
+        switch outcome {
+        case .committed: logger.info("added the partition specs for late events")
+        case .rejected(let error):
+            // A catalog that will not have them is not asked again with every batch.
+            areSpecsRefused = [.badRequest, .unprocessable, .unsupportedOperation, .forbidden].contains(error.code)
+            logger.warn("could not add partition specs", ["error": error.description])
+        case .unknown(let why): logger.warn("adding partition specs has an unknown outcome", ["error": why])
+        }
+        try await load()
+    }
+
+    private func storeFiles(_ batch: SealedBatch, _ layout: EventLayout) async throws(CommitError) -> StoredBatch {
+        let planned = EventFile.files(of: batch, limits: configuration.granularity, available: layout.granularities)
         // Names follow from the log's range: an attempt after a crash finds its own files instead of writing others.
         let name = "\(configuration.logID)-\(batch.first)-\(batch.last)"
         let store = store
         let fallback = String(random.next(), radix: 16)
         typealias Stored = Result<DataFile, CommitError>
         let results = await withTaskGroup(of: (Int, Stored).self) { group in
-            var results = [Stored?](repeating: nil, count: batch.buffers.count)
+            var results = [Stored?](repeating: nil, count: planned.count)
             var next = 0
             func add() {
-                guard next < batch.buffers.count else { return }
+                guard next < planned.count else { return }
                 let index = next
                 next += 1
-                let buffer = batch.buffers[index]
+                let file = planned[index]
+                let buffers = file.buffers.map { batch.buffers[$0] }
                 group.addTask {
                     do throws(CommitError) {
-                        return (
-                            index,
-                            .success(
-                                try await Self.storeFile(buffer, layout, name: name, fallback: fallback, in: store))
-                        )
+                        let stored = try await Self.storeFile(
+                            file, buffers, layout, name: name, fallback: fallback, in: store)
+                        return (index, .success(stored))
                     } catch {
                         return (index, .failure(error))
                     }
@@ -257,30 +300,33 @@ package actor TableCommitter {
             }
             return results
         }
-        var files: [DataFile] = []
-        for result in results {
+        var stored = StoredBatch(fileOfBuffer: [Int](repeating: 0, count: batch.buffers.count))
+        for (index, result) in results.enumerated() {
             guard let result else { throw CommitError(.unavailable, "an upload before this one failed") }
-            files.append(try result.get())
+            stored.files.append(try result.get())
+            for buffer in planned[index].buffers { stored.fileOfBuffer[buffer] = index }
         }
-        return files
+        return stored
     }
 
     private static func storeFile(
-        _ buffer: BatchMachine.Buffer, _ layout: EventLayout, name: String, fallback: String, in store: any ObjectStore
+        _ file: EventFile, _ buffers: [BatchMachine.Buffer], _ layout: EventLayout, name: String, fallback: String,
+        in store: any ObjectStore
     ) async throws(CommitError) -> DataFile {
-        let encoded = try await BlockingPool.shared.run { () throws(CommitError) in try layout.encode(buffer) }
+        let encoded = try await BlockingPool.shared.run { () throws(CommitError) in try layout.encode(buffers) }
+        let (spec, values) = layout.placement(of: file)
         // A file of that name with other bytes was left by another version of the program, and no commit has it: the
         // watermark says so. It is left to the orphan removal.
         for name in [name, "\(name)-\(fallback)"] {
-            let path = layout.path(of: buffer.partition, name: name)
+            let path = layout.path(of: file, name: name)
             do throws(ObjectStoreError) {
                 let location = try store.location(of: path)
                 let put = try await store.putIfAbsentProved(
                     location, encoded.bytes, contentType: "application/vnd.apache.parquet")
                 if put == .differs { continue }
                 return DataFile.make(
-                    from: encoded.summary, path: store.uri(of: location), schema: layout.schema, spec: layout.spec,
-                    partition: layout.partitionValues(of: buffer.partition))
+                    from: encoded.summary, path: store.uri(of: location), schema: layout.schema, spec: spec,
+                    partition: values)
             } catch {
                 throw CommitError(.unavailable, "\(path): \(error)")
             }
@@ -331,13 +377,14 @@ package actor TableCommitter {
         }
     }
 
-    private func receipt(_ watermark: UInt64, _ batch: SealedBatch, _ files: [DataFile]) -> Receipt {
+    private func receipt(_ watermark: UInt64, _ batch: SealedBatch, _ stored: StoredBatch) -> Receipt {
         let snapshot = table?.metadata.snapshots.last {
             $0.summary[configuration.watermarkProperty] == String(watermark)
         }
         return Receipt(
-            watermark: watermark, events: batch.events, snapshotID: snapshot?.snapshotID, files: files.map(\.path),
-            bytes: files.reduce(0) { $0 + $1.fileSizeBytes })
+            watermark: watermark, events: batch.events, snapshotID: snapshot?.snapshotID,
+            files: stored.files.map(\.path), fileOfBuffer: stored.fileOfBuffer,
+            bytes: stored.files.reduce(0) { $0 + $1.fileSizeBytes })
     }
 
     /// Throws what time cannot heal.

@@ -20,6 +20,7 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
     package let catalogToken: Secret?
     package let catalogWarehouse: String?
     package let evolvesSchema: Bool
+    package let granularity: GranularityLimits
     package let batches: BatchLimits
     package let commitIntervalMilliseconds: Int
     package let log: WriteAheadLog.Configuration
@@ -61,7 +62,9 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         catalogToken = reader.secret("R2_CATALOG_AUTH_TOKEN", "bearer token for the catalog")
         catalogWarehouse = reader.optionalString("R2_CATALOG_WAREHOUSE", "warehouse to ask the catalog for")
         evolvesSchema = reader.bool(
-            "ENABLE_SCHEMA_EVOLUTION", default: true, "add columns that an event table of an earlier release lacks")
+            "ENABLE_SCHEMA_EVOLUTION", default: true,
+            "add columns, and partition specs for late events, that an event table of an earlier release lacks")
+        granularity = Self.readGranularity(&reader)
         batches = Self.readBatches(&reader)
         commitIntervalMilliseconds = reader.duration(
             "COMMIT_INTERVAL_MS", in: 0...3_600_000, default: 1000,
@@ -91,6 +94,20 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
             "answer 503 once no commit has succeeded for this long; 0: accept until the log is full")
     }
 
+    private static func readGranularity(_ reader: inout ConfigurationReader) -> GranularityLimits {
+        // A century: longer than any age there is to tell apart.
+        let range = 0...(36_525 * 86_400_000)
+        let hour = reader.duration(
+            "HOUR_PARTITION_DAYS", in: range, default: 7 * 86_400_000,
+            "events younger than this on arrival are written to partitions of an hour; 0: only those of the future")
+        let day = reader.duration(
+            "DAY_PARTITION_DAYS", in: range, default: max(hour, 30 * 86_400_000),
+            "older ones up to this age to partitions of a day, the rest to months; not below HOUR_PARTITION_DAYS, and "
+                + "equal to it for no days")
+        if day < hour { reader.refuse("DAY_PARTITION_DAYS", "must not be below HOUR_PARTITION_DAYS") }
+        return GranularityLimits(hourMicroseconds: Int64(hour) * 1000, dayMicroseconds: Int64(day) * 1000)
+    }
+
     private static func readBatches(_ reader: inout ConfigurationReader) -> BatchLimits {
         var limits = BatchLimits()
         limits.partitionEventsMax = reader.int(
@@ -109,7 +126,8 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
             "BUFFER_MEMORY_BYTES", in: (1 << 20)...(1 << 40), default: 256 << 20,
             "all buffers together; what does not fit waits in the log")
         limits.partitionsMax = reader.int(
-            "MAX_OPEN_PARTITIONS", in: 1...100_000, default: 1000, "types and hours in one commit, a file each")
+            "MAX_OPEN_PARTITIONS", in: 1...100_000, default: 1000,
+            "types and hours that make a commit due, a file each but for late events")
         return limits
     }
 

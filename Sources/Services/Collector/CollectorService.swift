@@ -116,6 +116,7 @@ package final class CollectorService: Sendable {
             baseMilliseconds: configuration.objectStore.retryPolicy.baseDelayMilliseconds,
             maxMilliseconds: min(configuration.objectStore.retryPolicy.delayMillisecondsMax, 30_000))
         committer.evolvesSchema = configuration.evolvesSchema
+        committer.granularity = configuration.granularity
         let catalog = try catalog(configuration, store, table, key, worker)
         return TableCommitter(
             committer, catalog: catalog, store: store, firstInLog: log.status.firstSequence, logger: worker.logger,

@@ -377,10 +377,13 @@ package final class EventPipeline: Sendable {
 
     private static func credit(_ waiter: inout Waiter, _ batch: SealedBatch, _ receipt: TableCommitter.Receipt) {
         waiter.flushed.snapshotID = receipt.snapshotID ?? waiter.flushed.snapshotID
+        var listed: Set<Int> = []
         for (index, buffer) in batch.buffers.enumerated() {
             guard waiter.type.map({ $0 == buffer.partition.type }) ?? true else { continue }
             waiter.flushed.events += buffer.count
-            if index < receipt.files.count { waiter.flushed.files.append(receipt.files[index]) }
+            guard index < receipt.fileOfBuffer.count else { continue }
+            let file = receipt.fileOfBuffer[index]
+            if listed.insert(file).inserted { waiter.flushed.files.append(receipt.files[file]) }
         }
     }
 

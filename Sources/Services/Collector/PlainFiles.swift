@@ -93,7 +93,7 @@ package actor PlainFiles: BatchSink {
         var bytes: Int64 = 0
         for buffer in batch.buffers {
             let layout = layout
-            let encoded = try await BlockingPool.shared.run { () throws(CommitError) in try layout.encode(buffer) }
+            let encoded = try await BlockingPool.shared.run { () throws(CommitError) in try layout.encode([buffer]) }
             let location = try place(
                 "events/\(EventLayout.folder(of: buffer.partition))/\(logID)-\(batch.first)-\(batch.last).parquet")
             try await put(location, encoded.bytes)
@@ -103,7 +103,8 @@ package actor PlainFiles: BatchSink {
         let mark: JSONValue = ["committed": .integer(Int64(batch.last))]
         try await put(try place("events/_log/\(logID).json"), mark.serialized())
         return TableCommitter.Receipt(
-            watermark: batch.last, events: batch.events, snapshotID: nil, files: files, bytes: bytes)
+            watermark: batch.last, events: batch.events, snapshotID: nil, files: files,
+            fileOfBuffer: Array(files.indices), bytes: bytes)
     }
 
     private func put(_ location: ObjectLocation, _ bytes: [UInt8]) async throws(CommitError) {
