@@ -183,24 +183,32 @@ package struct QueryPlanner: Sendable {
         for file in files {
             if let path = try inPlace(file) { local[file.path] = path } else { remote.append(file) }
         }
-        var fetched: [(String, Result<String, QueryError>)] = []
-        await withTaskGroup(of: (String, Result<String, QueryError>).self) { tasks in
+        var fetched: [Fetched] = []
+        await withTaskGroup(of: Fetched.self) { tasks in
             for (index, file) in remote.enumerated() {
                 if index >= Self.fetchesAtOnce, let done = await tasks.next() { fetched.append(done) }
                 tasks.addTask {
                     do throws(QueryError) {
-                        return (file.path, .success(try await cache.lease(file.path, bytes: file.fileSizeBytes)))
+                        let path = try await cache.lease(file.path, bytes: file.fileSizeBytes)
+                        return Fetched(uri: file.path, path: path, failure: nil)
                     } catch {
-                        return (file.path, .failure(error))
+                        return Fetched(uri: file.path, path: nil, failure: error)
                     }
                 }
             }
             for await done in tasks { fetched.append(done) }
         }
-        for case (let uri, .success(let path)) in fetched { local[uri] = path }
+        for done in fetched { local[done.uri] = done.path }
         paths += local.values
-        for (_, result) in fetched { _ = try result.get() }
+        for done in fetched { if let failure = done.failure { throw failure } }
         return local
+    }
+
+    /// Not a tuple with a `Result`: an optimised build of Swift 6.3.1 crashes when a task group copies that one.
+    private struct Fetched: Sendable {
+        let uri: String
+        let path: String?
+        let failure: QueryError?
     }
 
     /// The path of a file that lies on this machine under a name that DuckDB takes literally.
