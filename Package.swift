@@ -58,6 +58,7 @@ let layers = [
         modules: [
             module("Bytes"),
             module("Clocks", uses: ["Bytes"]),
+            module("Concurrency"),
             module("Checksums", uses: ["Bytes", "COpenSSL"]),
             module("Compression", uses: ["Bytes", "CZstd", "CSnappy", "CZlib"]),
         ]),
@@ -88,7 +89,10 @@ let layers = [
                 uses: ["Bytes", "Clocks", "Compression", "HTTP", "JSONFormat", "Telemetry", "CMicroHTTPD"]),
             module(
                 "ObjectStore",
-                uses: ["Bytes", "Checksums", "Clocks", "Configuration", "Files", "HTTP", "JSONFormat", "Telemetry"]),
+                uses: [
+                    "Concurrency", "Bytes", "Checksums", "Clocks", "Configuration", "Files", "HTTP", "JSONFormat",
+                    "Telemetry",
+                ]),
             module("DuckDB", uses: ["Bytes", "Clocks", "JSONFormat", "CDuckDB"]),
         ]),
     Layer(
@@ -98,7 +102,8 @@ let layers = [
             module(
                 "IcebergTable",
                 uses: [
-                    "Bytes", "Checksums", "Clocks", "JSONFormat", "AvroFormat", "ParquetFormat", "ObjectStore",
+                    "Concurrency", "Bytes", "Checksums", "Clocks", "JSONFormat", "AvroFormat", "ParquetFormat",
+                    "ObjectStore",
                     "IcebergSpec",
                 ]),
             module(
@@ -121,7 +126,8 @@ let layers = [
             module(
                 "Committing",
                 uses: [
-                    "Bytes", "Checksums", "Clocks", "Events", "Batching", "WriteAheadLog", "ParquetFormat",
+                    "Concurrency", "Bytes", "Checksums", "Clocks", "Events", "Batching", "WriteAheadLog",
+                    "ParquetFormat",
                     "ObjectStore",
                     "IcebergSpec", "IcebergTable", "IcebergCatalog", "Telemetry",
                 ]),
@@ -157,14 +163,16 @@ let layers = [
             module(
                 "Compaction",
                 uses: [
-                    "Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "Configuration", "Lifecycle", "Files",
+                    "Concurrency", "Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "Configuration",
+                    "Lifecycle", "Files",
                     "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable",
                     "IcebergCatalog", "ServiceHost",
                 ]),
             module(
                 "QueryAPI",
                 uses: [
-                    "Bytes", "Checksums", "Clocks", "JSONFormat", "GraphQLFormat", "Telemetry", "Configuration",
+                    "Concurrency", "Bytes", "Checksums", "Clocks", "JSONFormat", "GraphQLFormat", "Telemetry",
+                    "Configuration",
                     "Lifecycle", "Files", "HTTP", "HTTPServer", "ObjectStore", "DuckDB", "IcebergSpec", "IcebergTable",
                     "IcebergCatalog", "ServiceHost",
                 ]),

@@ -34,29 +34,6 @@ private struct Odd: Error {}
         #expect(memory.lines.count == 1 && memory.lines[0].contains("poll failed"))
     }
 
-    @Test func `results keep their order and no more than the limit run at once`() async throws {
-        let now = Mutex(0)
-        let most = Mutex(0)
-        let results = try await Array(0..<50).mapConcurrently(limit: 4) { number in
-            let running = now.withLock {
-                $0 += 1
-                return $0
-            }
-            most.withLock { $0 = max($0, running) }
-            await Task.yield()
-            now.withLock { $0 -= 1 }
-            return number * 2
-        }
-        #expect(results == (0..<50).map { $0 * 2 })
-        #expect(most.withLock { $0 } <= 4)
-    }
-
-    @Test func `the first error ends concurrent work`() async {
-        await #expect(throws: Odd.self) {
-            try await [1, 2, 3].forEachConcurrently(limit: 2) { if $0 == 2 { throw Odd() } }
-        }
-    }
-
     @Test func `a deadline cancels what is late and lets pass what is not`() async throws {
         #expect(try await withDeadline(milliseconds: 60_000) { 7 } == 7)
         await #expect(throws: DeadlineExceeded(milliseconds: 1)) {

@@ -1,3 +1,4 @@
+import Concurrency
 import IcebergSpec
 import ObjectStore
 

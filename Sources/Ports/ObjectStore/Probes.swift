@@ -1,4 +1,5 @@
 import Clocks
+import Concurrency
 
 /// How long the steps of a probe took.
 public struct ReachabilityReport: Hashable, Sendable {
@@ -70,32 +71,16 @@ public enum ObjectStoreProbe {
     private static func winner(
         _ store: any ObjectStore, _ location: ObjectLocation, _ writers: Int, _ condition: PutCondition, _ name: String
     ) async throws(ObjectStoreError) -> String {
-        let result = await withTaskGroup(of: Result<(Int, PutOutcome), ObjectStoreError>.self) { group in
-            for writer in 0..<writers {
-                group.addTask {
-                    let bytes = content(name, writer)
-                    do throws(ObjectStoreError) {
-                        return .success(
-                            (writer, try await store.put(location, bytes, condition: condition, contentType: nil)))
-                    } catch {
-                        return .failure(error)
-                    }
-                }
-            }
-            var winners: [(writer: Int, etag: String)] = []
-            var failure: ObjectStoreError?
-            for await result in group {
-                switch result {
-                case .success((let writer, .stored(let etag))): winners.append((writer, etag))
-                case .success: break
-                case .failure(let error): failure = error
-                }
-            }
-            return (winners: winners, failure: failure)
+        let outcomes = try await mapConcurrently(0..<writers, limit: writers) {
+            (writer) async throws(ObjectStoreError) in
+            try await store.put(location, content(name, writer), condition: condition, contentType: nil)
         }
-        if let failure = result.failure { throw failure }
-        guard result.winners.count == 1, let winner = result.winners.first else {
-            throw broken(location, "of \(writers) racing puts with \(name), \(result.winners.count) succeeded")
+        var winners: [(writer: Int, etag: String)] = []
+        for (writer, outcome) in outcomes.enumerated() {
+            if case .stored(let etag) = outcome { winners.append((writer, etag)) }
+        }
+        guard winners.count == 1, let winner = winners.first else {
+            throw broken(location, "of \(writers) racing puts with \(name), \(winners.count) succeeded")
         }
         let stored = try await store.get(location, range: nil)
         guard stored.bytes == content(name, winner.writer), stored.etag == winner.etag else {

@@ -1,4 +1,5 @@
 import Clocks
+import Concurrency
 import Files
 import IcebergSpec
 import IcebergTable
@@ -148,22 +149,9 @@ struct GroupRewriter: Sendable {
     // MARK: - The store
 
     private func readAll(_ files: ArraySlice<ScanPlan.File>) async throws(CompactionError) -> [(String, [UInt8])] {
-        typealias Outcome = Result<(String, [UInt8]), CompactionError>
-        let outcomes = await withTaskGroup(of: (Int, Outcome).self) { tasks in
-            for (index, file) in files.enumerated() {
-                tasks.addTask {
-                    do throws(CompactionError) {
-                        return (index, .success(try await read(file)))
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
-            }
-            return await tasks.reduce(into: [(Int, Outcome)]()) { $0.append($1) }
+        try await mapConcurrently(files, limit: 8) { (file) async throws(CompactionError) in
+            try await read(file)
         }
-        var results: [(String, [UInt8])] = []
-        for (_, outcome) in outcomes.sorted(by: { $0.0 < $1.0 }) { results.append(try outcome.get()) }
-        return results
     }
 
     private func read(_ file: ScanPlan.File) async throws(CompactionError) -> (String, [UInt8]) {

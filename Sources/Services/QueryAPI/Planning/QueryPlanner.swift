@@ -1,4 +1,5 @@
 import Clocks
+import Concurrency
 import IcebergCatalog
 import IcebergSpec
 import IcebergTable
@@ -183,32 +184,25 @@ package struct QueryPlanner: Sendable {
         for file in files {
             if let path = try inPlace(file) { local[file.path] = path } else { remote.append(file) }
         }
-        var fetched: [Fetched] = []
-        await withTaskGroup(of: Fetched.self) { tasks in
-            for (index, file) in remote.enumerated() {
-                if index >= Self.fetchesAtOnce, let done = await tasks.next() { fetched.append(done) }
-                tasks.addTask {
-                    do throws(QueryError) {
-                        let path = try await cache.lease(file.path, bytes: file.fileSizeBytes)
-                        return Fetched(uri: file.path, path: path, failure: nil)
-                    } catch {
-                        return Fetched(uri: file.path, path: nil, failure: error)
-                    }
-                }
+        let cache = cache
+        // What was fetched before a failure is leased too, and must be released with the rest.
+        let leases = await mapConcurrently(remote, limit: Self.fetchesAtOnce) { file in
+            do throws(QueryError) {
+                return Lease(uri: file.path, path: try await cache.lease(file.path, bytes: file.fileSizeBytes))
+            } catch {
+                return Lease(uri: file.path, failure: error)
             }
-            for await done in tasks { fetched.append(done) }
         }
-        for done in fetched { local[done.uri] = done.path }
+        for lease in leases { local[lease.uri] = lease.path }
         paths += local.values
-        for done in fetched { if let failure = done.failure { throw failure } }
+        for lease in leases { if let failure = lease.failure { throw failure } }
         return local
     }
 
-    /// Not a tuple with a `Result`: an optimised build of Swift 6.3.1 crashes when a task group copies that one.
-    private struct Fetched: Sendable {
+    private struct Lease: Sendable {
         let uri: String
-        let path: String?
-        let failure: QueryError?
+        var path: String?
+        var failure: QueryError?
     }
 
     /// The path of a file that lies on this machine under a name that DuckDB takes literally.
