@@ -47,7 +47,9 @@ def clickhouse_counts(suite):
         path = suite.table().location().removeprefix("file://")
         statements = [f"SELECT type, count() FROM icebergLocal('{path}/') GROUP BY type"]
     run = subprocess.run(
-        [sys.executable, "-c", CHDB], input=json.dumps(statements), capture_output=True, text=True, timeout=300)
+        [sys.executable, "-c", CHDB], input=json.dumps(statements), capture_output=True, text=True, timeout=300,
+        # It reads local files only below the directory it runs in.
+        cwd=suite.directory)
     assert run.returncode == 0, run.stderr[-3000:]
     return json.loads(run.stdout.strip().splitlines()[-1])
 
