@@ -56,7 +56,7 @@ for service in "${chosen[@]}"; do
         # shellcheck disable=SC1090,SC1091
         [ -f "$home/secrets.env" ] && . "$home/secrets.env"
         BINDINGS_FILE=$home/bindings.json OBJECT_STORE=${OBJECT_STORE:-file://$var/object-store}
-        WAL_DIRECTORY=${WAL_DIRECTORY:-$home/wal} CACHE_DIRECTORY=${CACHE_DIRECTORY:-$home/cache}
+        WAL_DIRECTORY=${WAL_DIRECTORY:-$home/wal} QUERY_CACHE_DIRECTORY=${QUERY_CACHE_DIRECTORY:-$home/cache}
         "$release/bin/analytics-$service" --check-config > /dev/null
     ) || fail "$service refuses its configuration in $environment: nothing was switched"
 done

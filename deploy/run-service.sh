@@ -15,7 +15,7 @@ PORT=${!port}
 BINDINGS_FILE=$home/bindings.json
 OBJECT_STORE=${OBJECT_STORE:-file://$ANALYTICS_VAR/object-store}
 WAL_DIRECTORY=${WAL_DIRECTORY:-$home/wal}
-CACHE_DIRECTORY=${CACHE_DIRECTORY:-$home/cache}
+QUERY_CACHE_DIRECTORY=${QUERY_CACHE_DIRECTORY:-$home/cache}
 HEALTH_STATE_FILE=${HEALTH_STATE_FILE:-$home/health.json}
 set +a
 exec "$release/bin/analytics-$service"

@@ -86,7 +86,7 @@ class Seaweed:
         self.directory = pathlib.Path(directory)
         self.process = None
 
-    def start(self):
+    def start(self, tries=5):
         binary = os.environ.get("SEAWEEDFS_BINARY") or shutil.which("weed")
         assert binary, "no SeaweedFS binary: run deploy/test.sh, or name one in SEAWEEDFS_BINARY"
         data = self.directory / "data"
@@ -109,7 +109,12 @@ class Seaweed:
              "-s3.port.iceberg=0", "-s3.port.lance=0", *options],
             stdout=self.log, stderr=self.log)
         self.endpoint = f"http://127.0.0.1:{ports['s3']}"
-        wait_until(self.is_ready, "SeaweedFS", 60)
+        wait_until(lambda: self.process.poll() is not None or self.is_ready(), "SeaweedFS", 60)
+        if self.process.poll() is not None:
+            # It ends when another process takes one of its eight ports first.
+            assert tries > 1, f"SeaweedFS ended: see {self.log.name}"
+            shutil.rmtree(data)
+            return self.start(tries - 1)
         for bucket in ("analytics-source", "analytics-processed", "analytics-catalog"):
             self.client().create_bucket(Bucket=bucket)
         return self
@@ -123,7 +128,6 @@ class Seaweed:
             region_name="us-east-1", config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}))
 
     def is_ready(self):
-        assert self.process.poll() is None, f"SeaweedFS ended: see {self.log.name}"
         try:
             client = self.client()
             client.create_bucket(Bucket="ready")
@@ -200,7 +204,7 @@ class Suite:
             "ICEBERG_ENV": "development",
             "LOG_LEVEL": "info",
             "WAL_DIRECTORY": str(self.directory / "wal"),
-            "CACHE_DIRECTORY": str(self.directory / "cache"),
+            "QUERY_CACHE_DIRECTORY": str(self.directory / "cache"),
             "BINDINGS_FILE": str(self.directory / "bindings.json"),
             "ENABLE_COMPACTION": "false",
             "HEALTH_INTERVAL_SECONDS": "1",

@@ -38,7 +38,8 @@ def clickhouse_counts(suite):
         statements = [
             "SET allow_experimental_database_iceberg=1",
             f"CREATE DATABASE lake ENGINE=DataLakeCatalog('{suite.catalog.url}/v1','{ACCESS_KEY}','{SECRET_KEY}') SETTINGS"
-            " catalog_type='rest', warehouse='analytics',"
+            # With vended credentials it puts the bucket into the path twice.
+            " catalog_type='rest', warehouse='analytics', vended_credentials=false,"
             f" storage_endpoint='{suite.seaweed.endpoint}/analytics-source'",
             "SELECT type, count() FROM lake.`analytics.events` GROUP BY type",
         ]
