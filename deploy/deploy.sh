@@ -91,7 +91,7 @@ for service in "${chosen[@]}"; do
 done
 
 # The ten newest releases stay, and whatever a link still names.
-in_use=$(readlink "$home"/*/current "$home"/*/previous 2> /dev/null | sed 's,.*/,,' | sort -u)
+in_use=$(readlink "$home"/*/current "$home"/*/previous 2> /dev/null | sed 's,.*/,,' | sort -u || true)
 find "$home/releases" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort | head -n -10 | while read -r old; do
     grep -qxF "$old" <<< "$in_use" || rm -rf "${home:?}/releases/$old"
 done

@@ -25,6 +25,10 @@ write_bindings() {
 }
 
 write_supervisor_configuration() {
+    # Half of what the system allows, 16384 at the most.
+    local files
+    files=$(ulimit -Hn)
+    if [ "$files" = unlimited ] || [ "$files" -ge 32768 ]; then files=16384; else files=$((files / 2)); fi
     {
         cat << CONF
 [unix_http_server]
@@ -34,7 +38,7 @@ chmod=0700
 logfile=$home/logs/supervisord.log
 pidfile=$home/run/supervisord.pid
 childlogdir=$home/logs
-minfds=65536
+minfds=$files
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
