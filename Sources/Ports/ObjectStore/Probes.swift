@@ -35,7 +35,7 @@ public enum ObjectStoreProbe {
     ///
     /// - Throws: `.failed`, naming the promise that was broken, on a store to which no table must be entrusted.
     public static func compareAndSwap(
-        of store: any ObjectStore, bucket: BucketName, writers: Int = 8
+        of store: any ObjectStore, bucket: BucketName, writers: Int = 3
     ) async throws(ObjectStoreError) {
         let location = try probeLocation(bucket, "compare-and-swap")
         do throws(ObjectStoreError) {
