@@ -126,7 +126,7 @@ let layers = [
             module(
                 "Committing",
                 uses: [
-                    "Concurrency", "Bytes", "Checksums", "Clocks", "Events", "Batching", "WriteAheadLog",
+                    "Concurrency", "Files", "Bytes", "Checksums", "Clocks", "Events", "Batching", "WriteAheadLog",
                     "ParquetFormat",
                     "ObjectStore",
                     "IcebergSpec", "IcebergTable", "IcebergCatalog", "Telemetry",

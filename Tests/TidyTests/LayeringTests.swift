@@ -40,12 +40,12 @@ enum Manifest {
 
     static func modules() throws -> [Module] {
         let text = try String(contentsOf: Sources.root.appending(path: "Package.swift"), encoding: .utf8)
-        let layer = try Regex(#"folder: "(?<folder>\w+)",\s*modules: \[(?<body>[\s\S]*?)\]\)(,|\s*\n\])"#)
         let entry = try Regex(#"module\(\s*"(?<name>\w+)"(,\s*uses: \[(?<uses>[^\]]*)\])?"#)
         var modules: [Module] = []
-        for found in text.matches(of: layer) {
-            let folder = String(found["folder"]?.substring ?? "")
-            for module in String(found["body"]?.substring ?? "").matches(of: entry) {
+        for section in text.components(separatedBy: "Layer(\n").dropFirst() {
+            let layer = section.components(separatedBy: "/// Each program")[0]
+            let folder = layer.components(separatedBy: "\"").dropFirst().first ?? ""
+            for module in layer.matches(of: entry) {
                 let name = String(module["name"]?.substring ?? "")
                 let uses = (module["uses"]?.substring ?? "").split { !$0.isLetter && !$0.isNumber }.map(String.init)
                 let place = Sources.root.appending(path: "Sources/\(folder)/\(name)")
@@ -73,6 +73,7 @@ enum Sources {
 
     static func imports(of file: URL) throws -> [String] {
         try lines(of: file).compactMap { line in
+            guard !line.drop(while: { $0 == " " }).hasPrefix("//") else { return nil }
             let words = line.split(separator: " ")
             guard let at = words.firstIndex(of: "import"), at < 3, at + 1 < words.count else { return nil }
             return String(words[at + 1])

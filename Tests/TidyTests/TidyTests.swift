@@ -10,7 +10,7 @@ import Testing
         (#"\btry\?"#, "handle or pass on the error; what may be ignored says why in a do/catch"),
         (#"\bfatalError\("#, "throw an error"),
         (#"\b(TO"# + #"DO|FIX"# + #"ME|XX"# + #"X)\b"#, "do it, or file an issue"),
-        (#"\bDate\(\)"#, "take a WallClock"),
+        (#"=\s*Date\(\)"#, "take a WallClock"),
         (#"\bprint\("#, "use Telemetry's Logger"),
     ]
 

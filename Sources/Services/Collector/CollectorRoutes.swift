@@ -91,10 +91,10 @@ package struct CollectorRoutes: Sendable {
         guard !service.pause.isPaused else {
             throw unavailable("the collector is paused", "CollectorPausedException", after: 30)
         }
-        let status = service.pipeline.status
-        if let halted = status.halted { throw unavailable(halted, "CollectorHaltedException", after: 60) }
+        let condition = service.pipeline.condition
+        if let halted = condition.halted { throw unavailable(halted, "CollectorHaltedException", after: 60) }
         let limit = service.configuration.outageMillisecondsMax
-        if limit > 0, let trouble = status.troubleMilliseconds, trouble > Int64(limit) {
+        if limit > 0, let trouble = condition.troubleMilliseconds, trouble > Int64(limit) {
             throw unavailable(
                 "nothing could be committed for \(trouble / 1000) s", "CatalogUnavailableException", after: 30)
         }

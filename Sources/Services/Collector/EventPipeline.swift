@@ -66,6 +66,13 @@ package final class EventPipeline: Sendable {
         package let halted: String?
     }
 
+    /// What every request asks for: without a look at any buffer.
+    package struct Condition: Sendable {
+        /// As in `Status`.
+        package let troubleMilliseconds: Int64?
+        package let halted: String?
+    }
+
     private struct Waiter {
         let id: Int
         let target: UInt64
@@ -463,6 +470,14 @@ package final class EventPipeline: Sendable {
             partition: buffer.partition, count: buffer.count, bytes: buffer.bytes, ageMilliseconds: now - buffer.since)
     }
 
+    package var condition: Condition {
+        let now = milliseconds
+        return state.withLock { state in
+            Condition(troubleMilliseconds: state.troubleSince.map { now - $0 }, halted: state.halted)
+        }
+    }
+
+    /// Everything at once. Cost: linear in the buffers, and they wait meanwhile.
     package var status: Status {
         let now = milliseconds
         return state.withLock { state in
