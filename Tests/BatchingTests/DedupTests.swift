@@ -73,6 +73,23 @@ struct DedupTests {
         #expect(try storage.list().filter { $0.hasSuffix(".keys") } == ["00000000000000000005.keys"])
     }
 
+    @Test func `keys kept a second time take no space`() throws {
+        let path = "/tmp/dedup-test-\(SystemRandom().next())"
+        defer { try? FileSystem.removeTree(path) }
+        let storage = try DirectoryStorage(path: path)
+        let journal = DedupJournal(storage: storage)
+        let record = try makeRecord([("a", 1), ("b", 1)])
+        try journal.keep(first: 1, records: [record])
+        let name = "\(path)/00000000000000000001.keys"
+        let before = try FileSystem.status(name)?.inode
+        try journal.keep(first: 1, records: [record])
+        #expect(try FileSystem.status(name)?.inode == before)
+        // What is not whole is written again.
+        try storage.writeAtomically("00000000000000000001.keys", [1])
+        try journal.keep(first: 1, records: [record])
+        #expect(DedupJournal.decode(try FileSystem.read(name))?.count == 2)
+    }
+
     @Test func `any damage to a file of keys is seen`() {
         let bytes = DedupJournal.encode([.init(key: key(1), seconds: 5), .init(key: key(2), seconds: 6)])
         #expect(DedupJournal.decode(bytes)?.count == 2)

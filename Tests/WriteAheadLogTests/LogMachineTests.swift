@@ -79,7 +79,7 @@ struct LogMachineTests {
         }
     }
 
-    @Test func `only whole segments behind the watermark can go, and never the active one`() throws {
+    @Test func `only whole segments behind the watermark can go, and the active one when it has been ended`() throws {
         var log = machine(segmentBytes: 340)
         for ticket in 1...9 {
             _ = try log.enqueue(record, ticket)
@@ -91,9 +91,46 @@ struct LogMachineTests {
         #expect(log.segments.map(\.first) == [1, 4, 7])
         let removable = [2, 3, 9].map { log.removable(through: $0).map(\.first) }
         #expect(removable == [[], [1], [1, 4]])
-        // All of it is committed: the next record ends the active segment.
-        _ = try log.enqueue(record, 10)
+        let early = log.endActive(through: 8)
+        let asked = log.endActive(through: 9)
+        #expect(!early && asked)
         let group = try take(&log)
-        #expect(group.rotates)
+        #expect(group.rotates && group.entries.isEmpty)
+        log.rotated(first: 10)
+        #expect(log.removable(through: 9).map(\.first) == [1, 4, 7] && !log.mustRotate)
+        // There is nothing in it.
+        let again = log.endActive(through: 9)
+        #expect(!again)
+    }
+
+    @Test func `a small segment is ended only for want of space`() throws {
+        var log = machine(bytesMax: 300, segmentBytes: 10_000)
+        _ = try log.enqueue(record, 1)
+        log.written(try take(&log))
+        log.synced(through: 1)
+        let whileThereIsRoom = log.endActive(through: 1)
+        #expect(!whileThereIsRoom && !log.isShortOfSpace)
+        #expect(throws: LogError.self) { _ = try log.enqueue([UInt8](repeating: 1, count: 200), 2) }
+        let whileThereIsNone = log.endActive(through: 1)
+        #expect(whileThereIsNone && log.isShortOfSpace)
+        log.rotationRefused()
+        let group = log.takeGroup()
+        #expect(group?.rotates == nil && log.rotationFoundNoSpace)
+    }
+
+    @Test func `records held back wait behind a rotation`() throws {
+        var log = machine(segmentBytes: 1000)
+        _ = try log.enqueue(record, 1)
+        log.written(try take(&log))
+        log.synced(through: 1)
+        let asked = log.endActive(through: 1)
+        _ = try log.enqueue(record, 2)
+        let held = log.takeGroup(holdingRecords: true)
+        #expect(asked && held?.entries.isEmpty == true && held?.rotates == true)
+        log.rotated(first: 2)
+        let nothing = log.takeGroup(holdingRecords: true)
+        #expect(nothing?.bytes == nil)
+        let group = try take(&log)
+        #expect(group.entries.map(\.ticket) == [2] && !group.rotates)
     }
 }

@@ -22,18 +22,29 @@ final class SimulatedStorage: LogStorage {
         var failsForGood = false
         /// How much of a failing write gets into the file.
         var partial = 0
+        /// Files together; the disk is full behind it.
+        var capacity = 1 << 30
+
+        var used: Int { files.values.reduce(0) { $0 + $1.bytes.count } }
+
+        func checkSpace(_ operation: String, _ name: String, bytes: Int) throws(FileError) {
+            guard used + bytes <= capacity else { throw FileError(operation: operation, path: name, errno: ENOSPC) }
+        }
     }
 
     let state = Mutex(State())
 
     init() {}
 
-    init(files: [String: [UInt8]]) {
+    init(files: [String: [UInt8]] = [:], capacity: Int) {
         state.withLock { state in
+            state.capacity = capacity
             for (name, bytes) in files { state.files[name] = Content(bytes: bytes, synced: bytes) }
             state.names = Set(files.keys)
         }
     }
+
+    convenience init(files: [String: [UInt8]]) { self.init(files: files, capacity: 1 << 30) }
 
     var files: [String: [UInt8]] { state.withLock { $0.files.mapValues(\.bytes) } }
     var calls: Int { state.withLock { $0.calls } }
@@ -57,7 +68,7 @@ final class SimulatedStorage: LogStorage {
                 let tail = file.bytes.dropFirst(file.synced.count).prefix(extra)
                 files[name] = file.synced + tail
             }
-            return SimulatedStorage(files: files)
+            return SimulatedStorage(files: files, capacity: state.capacity)
         }
     }
 
@@ -70,12 +81,12 @@ final class SimulatedStorage: LogStorage {
     }
 
     private func change(
-        _ operation: String, _ name: String, _ body: (inout State) -> Void
+        _ operation: String, _ name: String, _ body: (inout State) throws(FileError) -> Void
     ) throws(FileError) {
         let result = state.withLock { state in
             Result { () throws(FileError) in
                 try Self.step(&state, operation, name)
-                body(&state)
+                try body(&state)
             }
         }
         try result.get()
@@ -91,7 +102,9 @@ final class SimulatedStorage: LogStorage {
     }
 
     func writeAtomically(_ name: String, _ bytes: [UInt8]) throws(FileError) {
-        try change("rename", name) { state in
+        try change("rename", name) { (state) throws(FileError) in
+            // The old content is there until the new one is.
+            try state.checkSpace("pwrite", name, bytes: bytes.count)
             state.files[name] = Content(bytes: bytes, synced: bytes)
             state.names.insert(name)
         }
@@ -107,6 +120,16 @@ final class SimulatedStorage: LogStorage {
     func remove(_ name: String) throws(FileError) {
         try change("unlink", name) { $0.files[name] = nil }
     }
+
+    func allocate(_ name: String, bytes: Int) throws(FileError) {
+        try change("posix_fallocate", name) { (state) throws(FileError) in
+            let before = state.files[name]?.bytes.count ?? 0
+            try state.checkSpace("posix_fallocate", name, bytes: bytes - before)
+            state.files[name] = Content(bytes: [UInt8](repeating: 0, count: bytes))
+        }
+    }
+
+    func capacityBytes() throws(FileError) -> Int { state.withLock { $0.capacity } }
 
     func syncDirectory() throws(FileError) {
         try change("fsync", ".") { $0.names = Set($0.files.keys) }
@@ -129,6 +152,8 @@ final class SimulatedStorage: LogStorage {
                 Result { () throws(FileError) in
                     do throws(FileError) {
                         try SimulatedStorage.step(&state, "pwrite", name)
+                        let grows = Int(offset) + bytes.count - (state.files[name]?.bytes.count ?? 0)
+                        try state.checkSpace("pwrite", name, bytes: max(0, grows))
                     } catch {
                         put(bytes.prefix(state.partial), &state)
                         throw error

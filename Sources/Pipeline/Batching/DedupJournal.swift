@@ -29,13 +29,18 @@ package struct DedupJournal: Sendable {
 
     package init(storage: any LogStorage) { self.storage = storage }
 
-    /// Keeps the keys of a segment's records. Durable on return; the same segment twice is one file.
+    /// Keeps the keys of a segment's records. Durable on return, with the rename and the directory's sync; the same segment
+    /// twice is one file, and takes no more space: after a crash between this and the segment's removal there may be none.
     package func keep(first: UInt64, records: [[UInt8]]) throws(LogError) {
         var keys: [Key] = []
         for record in records { keys += try Self.keys(of: record) }
         guard !keys.isEmpty else { return }
         do throws(FileError) {
-            try storage.writeAtomically(Self.name(first), Self.encode(keys))
+            let (name, bytes) = (Self.name(first), Self.encode(keys))
+            if try storage.list().contains(name), try storage.read(name) == bytes {
+                return try storage.syncDirectory()
+            }
+            try storage.writeAtomically(name, bytes)
         } catch {
             throw LogError(error.isNoSpace ? .full : .failed, "the keys of a log segment cannot be kept: \(error)")
         }

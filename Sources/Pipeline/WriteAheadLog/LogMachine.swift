@@ -12,7 +12,8 @@ struct LogMachine<Ticket> {
     struct Group {
         let entries: [Entry]
         let bytes: Int
-        /// The current segment is full: begin the one that starts with the group's first sequence.
+        /// The current segment is full, or to be ended: begin the one that starts with the group's first sequence, or
+        /// with the next one when the group has no records.
         let rotates: Bool
     }
 
@@ -42,7 +43,12 @@ struct LogMachine<Ticket> {
     private(set) var syncedThrough: UInt64
     private(set) var queue: [Entry] = []
     private(set) var queuedBytes = 0
-    private var mustRotate = false
+    /// The active segment is to be ended before anything else is written.
+    private(set) var mustRotate = false
+    /// The last rotation found no space.
+    private(set) var rotationFoundNoSpace = false
+    /// A record was refused for want of space, and none was written since.
+    private(set) var isShortOfSpace = false
 
     init(bytesMax: Int, segmentBytes: Int, groupBytesMax: Int, segments: [Segment], nextSequence: UInt64) {
         self.bytesMax = bytesMax
@@ -71,6 +77,7 @@ struct LogMachine<Ticket> {
         }
         let frameBytes = LogFormat.frameHeaderBytes + payload.count
         guard bytes + frameBytes <= bytesMax else {
+            isShortOfSpace = true
             throw LogError(.full, "the log has \(bytes) bytes of the \(bytesMax) allowed")
         }
         let sequence = nextSequence
@@ -80,9 +87,11 @@ struct LogMachine<Ticket> {
         return sequence
     }
 
-    /// The records to write next; nil when none waits. They stay counted until `written` or `failed`.
-    mutating func takeGroup() -> Group? {
-        guard health == .open, !queue.isEmpty else { return nil }
+    /// The records to write next; nil when none waits. They stay counted until `written` or `refused`. A group without
+    /// records only ends the active segment; while records are held back there is no other.
+    mutating func takeGroup(holdingRecords: Bool = false) -> Group? {
+        guard health == .open else { return nil }
+        if queue.isEmpty || holdingRecords { return mustRotate ? Group(entries: [], bytes: 0, rotates: true) : nil }
         var bytes = 0
         var count = 0
         for entry in queue {
@@ -102,6 +111,13 @@ struct LogMachine<Ticket> {
     mutating func rotated(first: UInt64) {
         segments.append(Segment(first: first, bytes: LogFormat.headerBytes))
         mustRotate = false
+        rotationFoundNoSpace = false
+    }
+
+    /// There was no space for a new segment: the active one goes on.
+    mutating func rotationRefused() {
+        mustRotate = false
+        rotationFoundNoSpace = true
     }
 
     /// The group is in the file.
@@ -110,6 +126,7 @@ struct LogMachine<Ticket> {
         segments[segments.count - 1].bytes += group.bytes
         queuedBytes -= group.bytes
         writtenThrough = last.sequence
+        isShortOfSpace = false
     }
 
     /// Everything up to `sequence` would survive a power loss.
@@ -121,6 +138,7 @@ struct LogMachine<Ticket> {
         queue.removeAll()
         queuedBytes = 0
         nextSequence = writtenThrough + 1
+        isShortOfSpace = true
         return failed
     }
 
@@ -129,6 +147,7 @@ struct LogMachine<Ticket> {
         let failed = (group?.entries ?? []) + queue
         queue.removeAll()
         queuedBytes = 0
+        mustRotate = false
         health = .poisoned(why)
         return failed
     }
@@ -137,18 +156,24 @@ struct LogMachine<Ticket> {
         if health == .open { health = .closed }
     }
 
-    /// The segments that hold nothing behind `watermark`. The one being written to is never among them, but is ended
-    /// with the next record when it could be, so that a log that is committed is soon a small one.
-    mutating func removable(through watermark: UInt64) -> [Segment] {
+    /// The segments that hold nothing behind `watermark`; the one being written to is never among them.
+    func removable(through watermark: UInt64) -> [Segment] {
         let watermark = min(watermark, syncedThrough)
-        var removable: [Segment] = []
-        for (index, segment) in segments.dropLast().enumerated() where segments[index + 1].first <= watermark + 1 {
-            removable.append(segment)
-        }
-        if let active = segments.last, watermark >= writtenThrough, active.bytes > segmentBytes / 16 {
-            mustRotate = true
-        }
-        return removable
+        return segments.indices.dropLast().filter { segments[$0 + 1].first <= watermark + 1 }.map { segments[$0] }
+    }
+
+    /// Asks for the active segment's end when `watermark` covers all of it, so that it can go too: when that is worth a
+    /// new file, or when every byte counts.
+    ///
+    /// - Returns: whether it is asked for.
+    mutating func endActive(through watermark: UInt64) -> Bool {
+        guard health == .open, let active = segments.last, active.bytes > LogFormat.headerBytes,
+            watermark >= writtenThrough, syncedThrough == writtenThrough,
+            isShortOfSpace || active.bytes > segmentBytes / 16
+        else { return false }
+        mustRotate = true
+        rotationFoundNoSpace = false
+        return true
     }
 
     mutating func removed(_ segment: Segment) { segments.removeAll { $0.first == segment.first } }

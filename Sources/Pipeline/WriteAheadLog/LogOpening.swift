@@ -25,6 +25,10 @@ enum LogOpening {
         _ storage: any LogStorage, _ random: some RandomSource
     ) throws(FileError) -> Result<Opened, LogError> {
         let names = try storage.list()
+        for name in names where name.hasPrefix(".") && name.hasSuffix(".tmp") {
+            // What a crash left of an atomic write; nothing reads it, and the space may be needed.
+            try storage.remove(name)
+        }
         let firsts = names.compactMap(LogFormat.firstSequence(ofSegment:)).sorted()
         guard names.contains(LogFormat.identityName) else { return try create(storage, firsts, random) }
         guard let identity = LogFormat.decodeIdentity(try storage.read(LogFormat.identityName)) else {
@@ -108,7 +112,17 @@ enum LogOpening {
         var segments = segments
         let file: any LogFile
         if last.needsHeader {
-            file = try createSegment(storage, identity, first: last.first)
+            do throws(FileError) {
+                file = try createSegment(storage, identity, first: last.first)
+            } catch {
+                guard error.isNoSpace, segments.count > 1 else { throw error }
+                // It holds nothing, and the one before is whole: that one goes on. Durable with the directory's sync,
+                // before any frame could be written that the removed file claims.
+                try storage.remove(LogFormat.segmentName(first: last.first))
+                try storage.syncDirectory()
+                segments.removeLast()
+                return try finish(storage, identity, segments, segments[segments.count - 1])
+            }
             segments[segments.count - 1] = LogRecovery.Segment(
                 first: last.first, next: last.next, validBytes: LogFormat.headerBytes,
                 fileBytes: LogFormat.headerBytes, needsHeader: false)

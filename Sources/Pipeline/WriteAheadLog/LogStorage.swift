@@ -1,4 +1,5 @@
 import Files
+import Glibc
 
 /// The files of a log, as far as the log needs them: a directory on disk, or a simulated one that fails on command.
 package protocol LogStorage: Sendable {
@@ -10,8 +11,14 @@ package protocol LogStorage: Sendable {
     func open(_ name: String) throws(FileError) -> any LogFile
     /// Makes an empty file, or empties it. Its name is durable after `syncDirectory`.
     func create(_ name: String) throws(FileError) -> any LogFile
+    /// Removes a file, or does nothing when there is none.
     func remove(_ name: String) throws(FileError)
     func syncDirectory() throws(FileError)
+    /// Makes a file, if there is none, and gives it exactly this much disk space. What it holds is undefined. After an
+    /// error it is as it was, or there is none.
+    func allocate(_ name: String, bytes: Int) throws(FileError)
+    /// Bytes of the whole disk, used and free.
+    func capacityBytes() throws(FileError) -> Int
 }
 
 package protocol LogFile: Sendable {
@@ -67,6 +74,27 @@ package final class DirectoryStorage: LogStorage {
     }
     package func remove(_ name: String) throws(FileError) { try FileSystem.removeFile("\(path)/\(name)") }
     package func syncDirectory() throws(FileError) { try FileSystem.syncDirectory(path) }
+
+    package func allocate(_ name: String, bytes: Int) throws(FileError) {
+        let path = "\(path)/\(name)"
+        let file = try FileHandle(path, [.write, .create, .noFollow], mode: 0o600)
+        let before = try file.size()
+        do throws(FileError) {
+            try file.allocate(Int64(bytes))
+            try file.truncate(to: Int64(bytes))
+        } catch {
+            // Some file systems keep what they could give; an empty file, too, takes a block of some.
+            if before > 0 { try file.truncate(to: before) } else { try FileSystem.removeFile(path) }
+            throw error
+        }
+    }
+
+    package func capacityBytes() throws(FileError) -> Int {
+        var found = statvfs()
+        guard statvfs(path, &found) == 0 else { throw FileError(operation: "statvfs", path: path, errno: errno) }
+        let (bytes, overflow) = UInt64(found.f_blocks).multipliedReportingOverflow(by: UInt64(found.f_frsize))
+        return overflow ? .max : Int(clamping: bytes)
+    }
 
     private final class DiskFile: LogFile {
         let handle: FileHandle

@@ -12,7 +12,7 @@ import Glibc
 /// log: the kernel may have dropped pages that a second sync would call safe, so only a restart tells.
 // Safe to share: `state`, `unsynced`, `sink`, `waiters` and the flags are read and written only with `mutex` held;
 // `activeFile` and `lastSync` belong to the writer's thread, which `start` begins after all other writes to them;
-// everything else is constant. The mutex and the condition lie at fixed addresses from `init` to `deinit`.
+// `reserve` and `hasUnsyncedRemoval` to the one caller of `trim`; everything else is constant. The mutex and the condition lie at fixed addresses from `init` to `deinit`.
 package final class WriteAheadLog: @unchecked Sendable {
     package enum Sync: Hashable, Sendable {
         /// Replies wait for `fdatasync`.
@@ -31,7 +31,11 @@ package final class WriteAheadLog: @unchecked Sendable {
 
         package init() {}
 
-        var segmentBytes: Int { max(4096, min(segmentBytesMax, bytesMax / 4)) }
+        /// A part of what the log can grow to, so that there is always something to free before it is full.
+        func segmentBytes(capacity: Int) -> Int { max(4096, min(segmentBytesMax, min(bytesMax, capacity) / 8)) }
+
+        /// Enough for the keys of a whole segment: an event takes 24 bytes there, and at least 53 in the segment.
+        func reserveBytes(capacity: Int) -> Int { segmentBytes(capacity: capacity) / 2 }
     }
 
     /// Receives every record once it is durable, in order, on the writer's thread: keep it short.
@@ -47,6 +51,8 @@ package final class WriteAheadLog: @unchecked Sendable {
         /// The last sequence that would survive a power loss; one less than the first when there is none.
         package let syncedThrough: UInt64
         package let queuedRecords: Int
+        /// The last record was refused, because the log has its largest size or the disk is full.
+        package let isShortOfSpace: Bool
         /// Why the log takes nothing more; nil while it does.
         package let poisoned: String?
     }
@@ -66,14 +72,29 @@ package final class WriteAheadLog: @unchecked Sendable {
     private var sink: Sink?
     private var isStopping = false
     private var isStopped = true
+    /// The writer's thread has a group in hand.
+    private var isBusy = false
+    /// Records are left in the queue, while a trim uses the last of the disk.
+    private var isHeld = false
+    private var reserve: SpaceReserve
+    /// A segment's name is gone, but a power loss may bring it back.
+    private var hasUnsyncedRemoval = false
     private var waiters: [(sequence: UInt64, completion: @Sendable (LogError?) -> Void)] = []
 
-    /// Opens the log, or makes one where there is none. Blocks.
+    /// Opens the log, or makes one where there is none. Blocks. A log that was used opens on a full disk too.
     package init(
         storage: any LogStorage, configuration: Configuration = Configuration(),
         _ random: some RandomSource = SystemRandom()
     ) throws(LogError) {
+        let capacity: Int
+        do throws(FileError) {
+            capacity = try storage.capacityBytes()
+        } catch {
+            throw LogError(.failed, "the log cannot be opened: \(error)")
+        }
         let opened = try LogOpening.open(storage, random)
+        reserve = SpaceReserve(storage, bytesWanted: configuration.reserveBytes(capacity: capacity))
+        reserve.fill()
         self.storage = storage
         self.configuration = configuration
         identity = opened.identity
@@ -81,8 +102,8 @@ package final class WriteAheadLog: @unchecked Sendable {
         seed = LogFormat.seed(opened.identity)
         activeFile = opened.activeFile
         state = LogMachine(
-            bytesMax: configuration.bytesMax, segmentBytes: configuration.segmentBytes,
-            groupBytesMax: configuration.groupBytesMax,
+            bytesMax: configuration.bytesMax, segmentBytes: configuration.segmentBytes(capacity: capacity),
+            groupBytesMax: min(configuration.groupBytesMax, configuration.segmentBytes(capacity: capacity)),
             segments: opened.segments.map { LogMachine.Segment(first: $0.first, bytes: $0.validBytes) },
             nextSequence: opened.next)
         mutex = .allocate(capacity: 1)
@@ -117,7 +138,7 @@ package final class WriteAheadLog: @unchecked Sendable {
             return Status(
                 bytes: state.bytes, bytesMax: state.bytesMax, segments: state.segments.count,
                 firstSequence: state.firstSequence, syncedThrough: state.syncedThrough,
-                queuedRecords: state.queue.count, poisoned: why)
+                queuedRecords: state.queue.count, isShortOfSpace: state.isShortOfSpace, poisoned: why)
         }
     }
 
@@ -189,7 +210,7 @@ package final class WriteAheadLog: @unchecked Sendable {
 
     private func work() {
         while let group = nextGroup() {
-            if !group.entries.isEmpty { write(group) }
+            if !group.entries.isEmpty { write(group) } else if group.rotates { endActive(group) }
             syncIfDue(force: false)
         }
         syncIfDue(force: true)
@@ -200,12 +221,18 @@ package final class WriteAheadLog: @unchecked Sendable {
         }
     }
 
-    /// Waits for records; an empty group when only a sync is due, nil when the log is to stop.
+    /// Waits for records; a group without any when only a rotation or a sync is due, nil when the log is to stop.
     private func nextGroup() -> LogMachine<Completion>.Group? {
         locked {
+            isBusy = false
+            // `trim` waits for the end of a group.
+            pthread_cond_broadcast(condition)
             while true {
-                if let group = state.takeGroup() { return group }
-                if isStopping { return nil }
+                if let group = state.takeGroup(holdingRecords: isHeld) {
+                    isBusy = true
+                    return group
+                }
+                if isStopping && !(isHeld && !state.queue.isEmpty) { return nil }
                 if case .interval(let milliseconds) = configuration.sync, !unsynced.isEmpty {
                     if !wait(milliseconds: milliseconds) {
                         return LogMachine.Group(entries: [], bytes: 0, rotates: false)
@@ -268,7 +295,15 @@ package final class WriteAheadLog: @unchecked Sendable {
         finish(group, last: last.sequence)
     }
 
+    /// Ends the active segment for `trim`, which waits for it.
+    private func endActive(_ group: LogMachine<Completion>.Group) {
+        guard syncIfDue(force: true) else { return }
+        _ = rotate(group, first: locked { state.writtenThrough + 1 })
+    }
+
     /// False when there is no new segment; the group's fate is then told.
+    ///
+    /// The new segment and its header are durable before the old one stops being the last.
     private func rotate(_ group: LogMachine<Completion>.Group, first: UInt64) -> Bool {
         do throws(FileError) {
             activeFile = try LogOpening.createSegment(storage, identity, first: first)
@@ -283,10 +318,12 @@ package final class WriteAheadLog: @unchecked Sendable {
                 // The same sequences may yet fit into the old segment: then no file may stand here that claims them.
                 try storage.remove(LogFormat.segmentName(first: first))
                 try storage.syncDirectory()
-                refuse(group, error)
             } catch {
                 fail(group, with: error.description)
+                return false
             }
+            locked { state.rotationRefused() }
+            if !group.entries.isEmpty { refuse(group, error) }
             return false
         }
     }
@@ -407,8 +444,10 @@ package final class WriteAheadLog: @unchecked Sendable {
         try result.get()
     }
 
-    /// Removes the segments that hold nothing behind `watermark`, which the caller has read back from the table.
-    /// `beforeRemoving` sees the records of each first; when it throws, the segment stays. Blocks; one caller at a time.
+    /// Removes the segments that hold nothing behind `watermark`, which the caller has read back from the table. The
+    /// active one is ended first when all of it is behind and it is worth it. `beforeRemoving` sees the records of each
+    /// segment and makes what it wants of them durable; when it throws, the segment stays, and it may see the same again
+    /// after a crash. On a full disk it has what was set aside. Blocks; one caller at a time.
     ///
     /// - Returns: how many bytes were freed.
     package func trim(
@@ -416,20 +455,81 @@ package final class WriteAheadLog: @unchecked Sendable {
         beforeRemoving: (_ first: UInt64, _ records: [[UInt8]]) throws(LogError) -> Void = { _, _ in }
     ) throws(LogError) -> Int {
         var freed = 0
+        var result = free(through: watermark, beforeRemoving, &freed)
+        if case .failure(let error) = result, error.code == .full {
+            // Appends would take what is given back before it has served.
+            locked {
+                isHeld = true
+                while isBusy && !isStopped { pthread_cond_wait(condition, mutex) }
+            }
+            do throws(FileError) {
+                try reserve.release()
+                result = free(through: watermark, beforeRemoving, &freed)
+            } catch {
+                result = .failure(LogError(.failed, "the space set aside cannot be used: \(error)"))
+            }
+        }
+        reserve.fill()
+        locked {
+            isHeld = false
+            pthread_cond_broadcast(condition)
+        }
+        try result.get()
+        return freed
+    }
+
+    private func free(
+        through watermark: UInt64, _ beforeRemoving: (UInt64, [[UInt8]]) throws(LogError) -> Void, _ freed: inout Int
+    ) -> Result<Void, LogError> {
+        do throws(LogError) {
+            try removeSegments(through: watermark, beforeRemoving, &freed)
+            let foundNoSpace = locked {
+                guard !isStopping, !isStopped, state.endActive(through: watermark) else { return false }
+                pthread_cond_broadcast(condition)
+                while state.mustRotate && !isStopped { pthread_cond_wait(condition, mutex) }
+                return state.rotationFoundNoSpace
+            }
+            if foundNoSpace { throw LogError(.full, "the disk has no space for a new log segment") }
+            try removeSegments(through: watermark, beforeRemoving, &freed)
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Oldest first, and each removal durable with the directory's sync before the next, so that what a crash leaves has
+    /// no gap. What `beforeRemoving` keeps is durable before the segment goes.
+    private func removeSegments(
+        through watermark: UInt64, _ beforeRemoving: (UInt64, [[UInt8]]) throws(LogError) -> Void, _ freed: inout Int
+    ) throws(LogError) {
+        if hasUnsyncedRemoval { try syncRemoval() }
         for segment in locked({ state.removable(through: watermark) }) {
             var records: [[UInt8]] = []
             try forEachRecord(ofSegment: segment.first, bytes: segment.bytes) { records.append([UInt8]($1)) }
             try beforeRemoving(segment.first, records)
             do throws(FileError) {
                 try storage.remove(LogFormat.segmentName(first: segment.first))
-                try storage.syncDirectory()
             } catch {
-                throw LogError(.failed, "the log cannot be trimmed: \(error)")
+                throw Self.trimError(error)
             }
+            hasUnsyncedRemoval = true
             locked { state.removed(segment) }
             freed += segment.bytes
+            try syncRemoval()
         }
-        return freed
+    }
+
+    private func syncRemoval() throws(LogError) {
+        do throws(FileError) {
+            try storage.syncDirectory()
+        } catch {
+            throw Self.trimError(error)
+        }
+        hasUnsyncedRemoval = false
+    }
+
+    private static func trimError(_ error: FileError) -> LogError {
+        LogError(error.isNoSpace ? .full : .failed, "the log cannot be trimmed: \(error)")
     }
 
     /// Writes and syncs what is queued, then ends the writer's thread. Blocks.

@@ -24,6 +24,9 @@ package enum CollectorWorker {
         worker.health.register("log") {
             let log = service.log.status
             if let why = log.poisoned { return .unhealthy(why) }
+            if log.isShortOfSpace {
+                return .degraded("the last events were refused: the log is full, or its disk is")
+            }
             let percent = log.bytes * 100 / max(1, log.bytesMax)
             return percent >= 90 ? .degraded("the log is \(percent) % full") : .healthy
         }

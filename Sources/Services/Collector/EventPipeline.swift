@@ -100,6 +100,9 @@ package final class EventPipeline: Sendable {
         var trouble: String?
         var troubleSince: Int64?
         var halted: String?
+        var lastTrim: Int64 = .min / 2
+        /// Why the last trim failed; nil when it did not.
+        var trimTrouble: String?
     }
 
     private let configuration: Configuration
@@ -115,6 +118,8 @@ package final class EventPipeline: Sendable {
 
     private static let queueBytesMax = 32 << 20
     private static let readBytesMax = 8 << 20
+    /// How often a trim is tried again without a commit.
+    private static let trimAgainMilliseconds: Int64 = 1000
 
     package init(
         _ configuration: Configuration, log: WriteAheadLog, journal: DedupJournal, sink: any BatchSink,
@@ -270,8 +275,11 @@ package final class EventPipeline: Sendable {
 
     private func commitLoop() async {
         guard await begin() else { return }
+        // What an earlier life committed and could not free: without space there may never be another commit.
+        await trim()
         while !Task.isCancelled {
             await commits.wait()
+            if mustTrimAgain() { await trim() }
             guard let batch = sealIfDue() else { continue }
             do throws(CommitError) {
                 switch try await sink.commit(batch) {
@@ -379,7 +387,7 @@ package final class EventPipeline: Sendable {
         onCommit(receipt)
         for waiter in done { waiter.resume(.success(waiter.flushed)) }
         ingest.raise()
-        await trim(through: receipt.watermark)
+        await trim()
     }
 
     private static func credit(_ waiter: inout Waiter, _ batch: SealedBatch, _ receipt: TableCommitter.Receipt) {
@@ -405,21 +413,44 @@ package final class EventPipeline: Sendable {
         ingest.raise()
     }
 
+    /// A log without space takes no records, so no commit follows that would trim it; and a trim that failed may find
+    /// space later, when remembered keys have expired.
+    private func mustTrimAgain() -> Bool {
+        let (last, failed) = state.withLock { ($0.lastTrim, $0.trimTrouble != nil) }
+        guard milliseconds - last >= Self.trimAgainMilliseconds else { return false }
+        return failed || log.status.isShortOfSpace
+    }
+
     /// Frees what the table has, keys first.
-    private func trim(through watermark: UInt64) async {
+    private func trim() async {
+        let now = milliseconds
+        let (watermark, failedBefore) = state.withLock { state in
+            state.lastTrim = now
+            return (state.committedThrough ?? 0, state.trimTrouble != nil)
+        }
         let (log, journal, window) = (log, journal, configuration.dedupWindowSeconds)
         let seconds = clock.now().milliseconds / 1000
-        do {
+        var trouble: LogError?
+        do throws(LogError) {
             let freed = try await BlockingPool.shared.run { () throws(LogError) -> Int in
+                let needsSpace = failedBefore || log.status.isShortOfSpace
+                if needsSpace { try journal.removeExpired(windowSeconds: window, now: seconds) }
                 let freed = try log.trim(through: watermark) { first, records throws(LogError) in
                     if window > 0 { try journal.keep(first: first, records: records) }
                 }
-                if freed > 0 { try journal.removeExpired(windowSeconds: window, now: seconds) }
+                if freed > 0 && !needsSpace { try journal.removeExpired(windowSeconds: window, now: seconds) }
                 return freed
             }
             if freed > 0 { await sink.logBegins(with: log.status.firstSequence) }
         } catch {
-            logger.warn("the log cannot be trimmed; it is tried again after the next commit", ["error": "\(error)"])
+            trouble = error
+        }
+        let before = state.withLock { state in
+            defer { state.trimTrouble = trouble?.message }
+            return state.trimTrouble
+        }
+        if let trouble, trouble.message != before {
+            logger.warn("the log cannot be trimmed; it is tried again", ["error": "\(trouble)"])
         }
     }
 
