@@ -46,4 +46,13 @@ if ! echo "$duckdb_sha256  /usr/local/lib/libduckdb.so" | sha256sum -c --status 
     as_root install -D -m 644 "$work/duckdb.pc" /usr/local/lib/pkgconfig/duckdb.pc
     as_root ldconfig
 fi
+# just, for the recipes of the justfile; every one of them is a script that works without it.
+if ! command -v just > /dev/null; then
+    say "installing just"
+    [ -x "$var/tools/just/bin/just" ] || {
+        python3 -m venv "$var/tools/just"
+        "$var/tools/just/bin/pip" install -q --disable-pip-version-check rust-just==1.59.0
+    }
+    as_root install -m 755 "$var/tools/just/bin/just" /usr/local/bin/just
+fi
 say "everything needed is installed"
