@@ -1,5 +1,6 @@
 import Batching
 import Clocks
+import Concurrency
 import Files
 import IcebergCatalog
 import IcebergSpec
@@ -273,38 +274,14 @@ package actor TableCommitter {
         let name = "\(configuration.logID)-\(batch.first)-\(batch.last)"
         let store = store
         let fallback = String(random.next(), radix: 16)
-        typealias Stored = Result<DataFile, CommitError>
-        let results = await withTaskGroup(of: (Int, Stored).self) { group in
-            var results = [Stored?](repeating: nil, count: planned.count)
-            var next = 0
-            func add() {
-                guard next < planned.count else { return }
-                let index = next
-                next += 1
-                let file = planned[index]
-                let buffers = file.buffers.map { batch.buffers[$0] }
-                group.addTask {
-                    do throws(CommitError) {
-                        let stored = try await Self.storeFile(
-                            file, buffers, layout, name: name, fallback: fallback, in: store)
-                        return (index, .success(stored))
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
-            }
-            for _ in 0..<configuration.uploadsAtOnce { add() }
-            while let (index, result) = await group.next() {
-                results[index] = result
-                if case .success = result { add() }
-            }
-            return results
+        let files = try await mapConcurrently(planned, limit: configuration.uploadsAtOnce) {
+            (file) async throws(CommitError) in
+            let buffers = file.buffers.map { batch.buffers[$0] }
+            return try await Self.storeFile(file, buffers, layout, name: name, fallback: fallback, in: store)
         }
-        var stored = StoredBatch(fileOfBuffer: [Int](repeating: 0, count: batch.buffers.count))
-        for (index, result) in results.enumerated() {
-            guard let result else { throw CommitError(.unavailable, "an upload before this one failed") }
-            stored.files.append(try result.get())
-            for buffer in planned[index].buffers { stored.fileOfBuffer[buffer] = index }
+        var stored = StoredBatch(files: files, fileOfBuffer: [Int](repeating: 0, count: batch.buffers.count))
+        for (index, file) in planned.enumerated() {
+            for buffer in file.buffers { stored.fileOfBuffer[buffer] = index }
         }
         return stored
     }

@@ -1,4 +1,5 @@
 import Clocks
+import Concurrency
 import HTTP
 
 extension S3ObjectStore {
@@ -54,49 +55,27 @@ extension S3ObjectStore {
         let configured = max(client.configuration.partBytes, 5 << 20)
         let size = max(configured, (bytes.count + Self.partsMax - 1) / Self.partsMax)
         let count = (bytes.count + size - 1) / size
-        let result = await withTaskGroup(of: Result<Part, ObjectStoreError>.self) { group in
-            var next = 0
-            var done: [Part] = []
-            var failure: ObjectStoreError?
-            func startOne() {
-                guard next < count, failure == nil else { return }
-                let number = next + 1
-                let body = Array(bytes[(next * size)..<min((next + 1) * size, bytes.count)])
-                group.addTask { await self.sendPart(location, number, body, upload) }
-                next += 1
-            }
-            for _ in 0..<Self.partsAtOnce { startOne() }
-            while let result = await group.next() {
-                switch result {
-                case .success(let part): done.append(part)
-                case .failure(let error):
-                    failure = failure ?? error
-                    group.cancelAll()
-                }
-                startOne()
-            }
-            return failure.map { Result.failure($0) } ?? .success(done.sorted { $0.number < $1.number })
+        return try await mapConcurrently(0..<count, limit: Self.partsAtOnce) {
+            (index) async throws(ObjectStoreError) in
+            let body = Array(bytes[(index * size)..<min((index + 1) * size, bytes.count)])
+            return try await self.sendPart(location, index + 1, body, upload)
         }
-        return try result.get()
     }
 
     /// A part that fails for a passing reason is sent again: beginning the whole upload anew would cost far more, and a
     /// part sent twice only replaces itself.
     private func sendPart(
         _ location: ObjectLocation, _ number: Int, _ body: [UInt8], _ upload: String
-    ) async -> Result<Part, ObjectStoreError> {
+    ) async throws(ObjectStoreError) -> Part {
         var call = self.call(.put, location, "upload part \(number) of \(location)", effect: .none)
         call.query = [("partNumber", String(number)), ("uploadId", upload)]
         call.body = body
         let policy = RetryPolicy(retriesMax: 3, baseDelayMilliseconds: 200, delayMillisecondsMax: 5000)
-        do throws(ObjectStoreError) {
-            let response = try await policy.run(clock, random) { () async throws(ObjectStoreError) in
-                try await client.succeed(call)
-            }
-            return .success(Part(number: number, etag: response.headers["ETag"] ?? ""))
-        } catch {
-            return .failure(error)
+        let sent = call
+        let response = try await policy.run(clock, random) { () async throws(ObjectStoreError) in
+            try await client.succeed(sent)
         }
+        return Part(number: number, etag: response.headers["ETag"] ?? "")
     }
 
     private func join(
