@@ -1,5 +1,6 @@
 import Bytes
 import Clocks
+import Configuration
 import Foundation
 import Inspect
 import JSONFormat
@@ -9,25 +10,25 @@ import WriteAheadLog
 
 @Suite struct `Inspection` {
     @Test(arguments: [[], ["parquet"], ["nothing", "x"], ["parquet", "a", "b"]])
-    func `a wrong command line prints the usage`(arguments: [String]) {
-        let result = InspectCommand.run(arguments)
+    func `a wrong command line prints the usage`(arguments: [String]) async {
+        let result = await InspectCommand.run(arguments)
         #expect(result.exitCode == 2)
         #expect(result.output.contains("usage:"))
     }
 
     @Test(arguments: ["parquet", "avro", "metadata", "log"])
-    func `a file that is not there, or is something else, is an error with its path`(kind: String) throws {
+    func `a file that is not there, or is something else, is an error with its path`(kind: String) async throws {
         let garbage = FileManager.default.temporaryDirectory.appending(path: "garbage-\(Clocks.UUID.random())").path
-        let missing = InspectCommand.run([kind, garbage])
+        let missing = await InspectCommand.run([kind, garbage])
         #expect(missing.exitCode == 1)
         try Data("not a file of ours".utf8).write(to: URL(filePath: garbage))
-        let result = InspectCommand.run([kind, garbage])
+        let result = await InspectCommand.run([kind, garbage])
         #expect(result.exitCode == 1)
         #expect(result.output.contains(garbage))
         try FileManager.default.removeItem(atPath: garbage)
     }
 
-    @Test func `a log is described record by record, and its torn tail named`() throws {
+    @Test func `a log is described record by record, and its torn tail named`() async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "log-\(Clocks.UUID.random())").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -42,12 +43,28 @@ import WriteAheadLog
         try file.write(contentsOf: Data([1, 2, 3]))
         try file.close()
 
-        let result = InspectCommand.run(["--json", "log", directory])
+        let result = await InspectCommand.run(["--json", "log", directory])
         #expect(result.exitCode == 0)
         let described = try JSONValue.parse(result.output)
         let first = try #require(described["segments"]?.array?.first)
         #expect(first["records"] == 3)
         #expect(first["payload bytes"] == 6)
         #expect(first["bytes after the last whole record"] == 3)
+    }
+
+    @Test func `a local store needs no setup`() async {
+        let root = FileManager.default.temporaryDirectory.appending(path: "store-\(Clocks.UUID.random())").path
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let result = await InspectCommand.run(["setup-storage"], environment: ["OBJECT_STORE": "file://\(root)"])
+        #expect(result.exitCode == 0)
+        #expect(result.output.hasPrefix("nothing is needed"))
+    }
+
+    @Test func `a setup without what S3 needs names every variable that is missing`() async {
+        let result = await InspectCommand.run(["setup-storage"], environment: ["OBJECT_STORE": "s3"])
+        #expect(result.exitCode == 1)
+        for name in ["R2_ENDPOINT", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] {
+            #expect(result.output.contains(name))
+        }
     }
 }

@@ -6,34 +6,54 @@ public enum BucketSetup {
         LifecycleRule(id: "expire-temp", prefix: "temp/", expirationDays: 7),
     ]
 
-    /// - Returns: what was done, a line each, for people to read.
-    public static func run(_ configuration: ObjectStoreConfiguration) async throws(ObjectStoreError) -> [String] {
-        let store = try configuration.openWithoutRetries()
-        let buckets = [configuration.sourceBucket, configuration.processedBucket, configuration.catalogBucket]
-        guard let store = store as? S3ObjectStore else {
-            return buckets.map { "\($0): a directory of the local store, made by the first write" }
+    /// What came of it, for people to read.
+    public struct Report: Hashable, Sendable {
+        /// A line for each thing that is now as it should be.
+        public internal(set) var done: [String] = []
+        /// A line for each thing the store refused, with its answer.
+        public internal(set) var refused: [String] = []
+    }
+
+    /// Goes on after a refusal: a store without lifecycle rules still gets its buckets.
+    ///
+    /// - Throws: when the store cannot be opened, or is away.
+    public static func run(_ configuration: ObjectStoreConfiguration) async throws(ObjectStoreError) -> Report {
+        guard let store = try configuration.openWithoutRetries() as? S3ObjectStore else {
+            return Report(done: ["nothing is needed: on a local store the first write makes a bucket's directory"])
         }
+        let buckets = [configuration.sourceBucket, configuration.processedBucket, configuration.catalogBucket]
         return try await run(
             store, buckets: buckets, processed: configuration.processedBucket, policy: configuration.retryPolicy)
     }
 
     static func run(
         _ store: S3ObjectStore, buckets: [BucketName], processed: BucketName, policy: RetryPolicy
-    ) async throws(ObjectStoreError) -> [String] {
-        var lines: [String] = []
+    ) async throws(ObjectStoreError) -> Report {
+        var report = Report()
         for bucket in buckets {
             // Safe to repeat whatever became of an earlier try.
-            let isNew = try await policy.run(store.clock, store.random) { () async throws(ObjectStoreError) in
-                try await store.createBucket(bucket)
+            try await note("the bucket \(bucket)", in: &report) { () async throws(ObjectStoreError) in
+                try await policy.run(store.clock, store.random) { () async throws(ObjectStoreError) in
+                    try await store.createBucket(bucket) ? "created" : "exists"
+                }
             }
-            var line = "\(bucket): \(isNew ? "created" : "exists")"
-            if bucket == processed {
-                line +=
-                    ", \(try await setRules(store, bucket, policy) ? "lifecycle rules set" : "lifecycle rules kept")"
-            }
-            lines.append(line)
         }
-        return lines
+        try await note("the lifecycle rules of \(processed)", in: &report) { () async throws(ObjectStoreError) in
+            try await setRules(store, processed, policy) ? "set" : "are as they should be"
+        }
+        return report
+    }
+
+    private static func note(
+        _ what: String, in report: inout Report, _ body: () async throws(ObjectStoreError) -> String
+    ) async throws(ObjectStoreError) {
+        do throws(ObjectStoreError) {
+            report.done.append("\(what): \(try await body())")
+        } catch {
+            // With the store away, every other step would only wait as long again.
+            guard error.code != .unavailable else { throw error }
+            report.refused.append("\(what): \(error.message)")
+        }
     }
 
     /// - Returns: false when the rules were there already.

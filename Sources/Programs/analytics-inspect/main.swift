@@ -1,7 +1,7 @@
 import Glibc
 import Inspect
 
-let result = InspectCommand.run(Array(CommandLine.arguments.dropFirst()))
+let result = await InspectCommand.run(Array(CommandLine.arguments.dropFirst()))
 let text = Array((result.output + "\n").utf8)
 var written = 0
 while written < text.count {
