@@ -140,7 +140,10 @@ let layers = [
                 uses: [
                     "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry", "Configuration",
                     "Lifecycle", "Files", "HTTP", "HTTPServer",
-                ])
+                ]),
+            module(
+                "CatalogAccess",
+                uses: ["Configuration", "HTTP", "ObjectStore", "IcebergCatalog", "ServiceHost"]),
         ]),
     Layer(
         folder: "Services",
@@ -152,6 +155,7 @@ let layers = [
                     "Lifecycle",
                     "Files", "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable",
                     "IcebergCatalog", "Events", "WriteAheadLog", "Batching", "Committing", "ServiceHost",
+                    "CatalogAccess",
                 ]),
             module(
                 "Catalog",
@@ -166,7 +170,7 @@ let layers = [
                     "Concurrency", "Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "Configuration",
                     "Lifecycle", "Files",
                     "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable",
-                    "IcebergCatalog", "ServiceHost",
+                    "IcebergCatalog", "ServiceHost", "CatalogAccess",
                 ]),
             module(
                 "QueryAPI",
@@ -174,7 +178,7 @@ let layers = [
                     "Concurrency", "Bytes", "Checksums", "Clocks", "JSONFormat", "GraphQLFormat", "Telemetry",
                     "Configuration",
                     "Lifecycle", "Files", "HTTP", "HTTPServer", "ObjectStore", "DuckDB", "IcebergSpec", "IcebergTable",
-                    "IcebergCatalog", "ServiceHost",
+                    "IcebergCatalog", "ServiceHost", "CatalogAccess",
                 ]),
             module(
                 "HealthMonitor",

@@ -1,3 +1,4 @@
+import CatalogAccess
 import Clocks
 import Configuration
 import IcebergCatalog
@@ -164,7 +165,7 @@ private typealias Row = TestWarehouse.Row
                 == CompactionPlanner(smallFileBytes: 100 << 20, targetFileBytes: 128 << 20, threshold: 10))
         #expect(configuration.schedule.description == "0 */6 * * *" && configuration.isScheduled)
         #expect(configuration.retentionDays == 7)
-        #expect(configuration.namespace == "analytics" && configuration.tableName == "events")
+        #expect(configuration.catalog.table == (try TableIdentifier(NamespaceName(["analytics"]), "events")))
     }
 
     @Test(arguments: [

@@ -1,3 +1,4 @@
+import CatalogAccess
 import Compaction
 import ObjectStore
 import ServiceHost
@@ -5,7 +6,8 @@ import Telemetry
 
 await Worker.main(.compaction, CompactionConfiguration.self) { configuration, worker in
     let store = try configuration.objectStore.open(http: try worker.httpClient())
-    let catalog = try configuration.openCatalog(store: store, worker: worker)
+    let catalog = try configuration.catalog.open(
+        store: store, sourceBucket: configuration.objectStore.sourceBucket, worker: worker)
     let service = try CompactionService(
         configuration, store: store, catalog: catalog, logger: worker.logger, metrics: worker.metrics)
     await service.restoreHistory()

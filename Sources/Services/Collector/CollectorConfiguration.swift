@@ -1,5 +1,6 @@
 import Batching
 import Bytes
+import CatalogAccess
 import Committing
 import Configuration
 import Events
@@ -12,13 +13,7 @@ import WriteAheadLog
 package struct CollectorConfiguration: ConfigurationSection, Sendable {
     package let objectStore: ObjectStoreConfiguration
     package let usesIceberg: Bool
-    package let table: TableIdentifier?
-    package let tableLocation: ObjectKey?
-    package let catalogEndpoint: EndpointURL?
-    /// A value that is no URL: commit straight to the bucket, even where there is a binding.
-    package let isDirectAsked: Bool
-    package let catalogToken: Secret?
-    package let catalogWarehouse: String?
+    package let catalog: TableCatalogConfiguration
     package let evolvesSchema: Bool
     package let granularity: GranularityLimits
     package let batches: BatchLimits
@@ -36,31 +31,7 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         objectStore = reader.section()
         usesIceberg = reader.bool(
             "USE_ICEBERG", default: true, "write an Iceberg table; false writes plain Parquet files below events/")
-        let namespace = reader.string("ICEBERG_NAMESPACE", default: "analytics", "namespace of the table")
-        let name = reader.string("ICEBERG_TABLE", default: "events", "name of the table")
-        do throws(CatalogError) {
-            table = try TableIdentifier(NamespaceName(dotted: namespace), name)
-        } catch {
-            reader.refuse("ICEBERG_TABLE", error.message)
-            table = nil
-        }
-        let location = reader.string(
-            "ICEBERG_TABLE_LOCATION", default: "analytics/events", "where the table lies below SOURCE_BUCKET")
-        do throws(ObjectStoreError) {
-            tableLocation = try ObjectKey(location)
-        } catch {
-            reader.refuse("ICEBERG_TABLE_LOCATION", error.message)
-            tableLocation = nil
-        }
-        let endpoint = reader.optionalString(
-            "R2_CATALOG_ENDPOINT",
-            "http(s) URL of an Iceberg REST catalog; unset: the ANALYTICS_CATALOG binding, if any; else, and with any other "
-                + "value (direct), commits go straight to the bucket")
-        let isURL = endpoint.map { $0.hasPrefix("http://") || $0.hasPrefix("https://") } ?? false
-        catalogEndpoint = isURL ? reader.url("R2_CATALOG_ENDPOINT", "the same, as a URL") : nil
-        isDirectAsked = endpoint != nil && !isURL
-        catalogToken = reader.secret("R2_CATALOG_AUTH_TOKEN", "bearer token for the catalog")
-        catalogWarehouse = reader.optionalString("R2_CATALOG_WAREHOUSE", "warehouse to ask the catalog for")
+        catalog = reader.section()
         evolvesSchema = reader.bool(
             "ENABLE_SCHEMA_EVOLUTION", default: true,
             "add columns, and partition specs for late events, that an event table of an earlier release lacks")

@@ -1,5 +1,6 @@
 import Batching
 import Bytes
+import CatalogAccess
 import Clocks
 import Committing
 import Events
@@ -187,7 +188,7 @@ package struct CollectorRoutes: Sendable {
         json["age_ms"] = JSONValue(buffer.ageMilliseconds)
         json["max_buffer_size"] = JSONValue(service.configuration.batches.openEventsMax)
         json["buffer_threshold"] = JSONValue(service.configuration.batches.partitionEventsMax)
-        json["table_location"] = .string(service.configuration.tableLocation?.rawValue ?? "")
+        json["table_location"] = .string(service.configuration.catalog.tableLocation?.rawValue ?? "")
         return json
     }
 
@@ -228,7 +229,7 @@ package struct CollectorRoutes: Sendable {
             "snapshot_id": status.lastSnapshotID.map { JSONValue($0) } ?? .null, "commits": JSONValue(status.commits),
             "error": (status.halted ?? status.trouble).map(JSONValue.string) ?? .null,
         ]
-        json["table_location"] = .string(service.configuration.tableLocation?.rawValue ?? "")
+        json["table_location"] = .string(service.configuration.catalog.tableLocation?.rawValue ?? "")
         json["paused"] = .bool(service.pause.isPaused)
         return .object(json)
     }

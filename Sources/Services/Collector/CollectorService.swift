@@ -1,4 +1,5 @@
 import Batching
+import CatalogAccess
 import Clocks
 import Committing
 import Configuration
@@ -107,7 +108,7 @@ package final class CollectorService: Sendable {
         guard configuration.usesIceberg else {
             return try PlainFiles(store: store, bucket: bucket, logID: log.identity.id, onTrouble: onTrouble)
         }
-        guard let table = configuration.table, let key = configuration.tableLocation else {
+        guard let table = configuration.catalog.table, let key = configuration.catalog.tableLocation else {
             throw CommitError(.failed, "the configuration names no table")
         }
         let location = store.uri(of: ObjectLocation(bucket: bucket, key: key))
@@ -117,30 +118,10 @@ package final class CollectorService: Sendable {
             maxMilliseconds: min(configuration.objectStore.retryPolicy.delayMillisecondsMax, 30_000))
         committer.evolvesSchema = configuration.evolvesSchema
         committer.granularity = configuration.granularity
-        let catalog = try catalog(configuration, store, table, key, worker)
+        let catalog = try configuration.catalog.open(store: store, sourceBucket: bucket, worker: worker)
         return TableCommitter(
             committer, catalog: catalog, store: store, firstInLog: log.status.firstSequence, logger: worker.logger,
             onTrouble: onTrouble)
-    }
-
-    private static func catalog(
-        _ configuration: CollectorConfiguration, _ store: any ObjectStore, _ table: TableIdentifier, _ key: ObjectKey,
-        _ worker: Worker
-    ) throws -> any TableCatalog {
-        if let endpoint = configuration.catalogEndpoint {
-            let transport = CatalogTransport(
-                client: try worker.httpClient(), baseURL: endpoint.description,
-                token: configuration.catalogToken?.revealed)
-            return RESTCatalog(transport: transport, warehouse: configuration.catalogWarehouse)
-        }
-        if !configuration.isDirectAsked, let binding = try worker.binding(BindingName.catalog) {
-            return RESTCatalog(
-                transport: CatalogTransport { (request) async throws(HTTPClientError) in
-                    try await binding.send(request)
-                }, warehouse: configuration.catalogWarehouse)
-        }
-        return DirectCatalog(
-            store: store, bucket: configuration.objectStore.sourceBucket, locations: [table: key])
     }
 
     /// Brings what it can into the table within `milliseconds`; the rest stays in the log for the next start.

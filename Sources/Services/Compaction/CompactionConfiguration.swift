@@ -1,16 +1,11 @@
+import CatalogAccess
 import Configuration
-import IcebergCatalog
 import ObjectStore
 
 /// The variables of the compaction worker.
 package struct CompactionConfiguration: ConfigurationSection, Sendable {
     package let objectStore: ObjectStoreConfiguration
-    package let catalogEndpoint: String?
-    package let catalogToken: Secret?
-    package let warehouse: String?
-    package let namespace: String
-    package let tableName: String
-    package let tableLocation: String
+    package let catalog: TableCatalogConfiguration
     package let isScheduled: Bool
     package let schedule: CronSchedule
     package let planner: CompactionPlanner
@@ -19,17 +14,7 @@ package struct CompactionConfiguration: ConfigurationSection, Sendable {
 
     package init(from reader: inout ConfigurationReader) {
         objectStore = reader.section()
-        catalogEndpoint = reader.optionalString(
-            "R2_CATALOG_ENDPOINT",
-            "URL of an Iceberg REST catalog; unset: the binding ANALYTICS_CATALOG if there is one; else, and for any value "
-                + "that is no URL, direct: commits straight to the bucket")
-        catalogToken = reader.secret("R2_CATALOG_AUTH_TOKEN", "bearer token for the catalog at R2_CATALOG_ENDPOINT")
-        warehouse = reader.optionalString("R2_CATALOG_WAREHOUSE", "warehouse to ask the catalog for")
-        namespace = reader.string("ICEBERG_NAMESPACE", default: "analytics", "namespace of the event table")
-        tableName = reader.string("ICEBERG_TABLE", default: "events", "name of the event table")
-        tableLocation = reader.string(
-            "ICEBERG_TABLE_LOCATION", default: "analytics/events",
-            "where the event table lies below SOURCE_BUCKET when there is no catalog service")
+        catalog = reader.section()
         isScheduled = reader.bool("ENABLE_COMPACTION", default: true, "run by the schedule, not only when asked")
         let everySixHours = "0 */6 * * *"
         let text = reader.parsed(

@@ -1,3 +1,4 @@
+import CatalogAccess
 import Clocks
 import IcebergCatalog
 import IcebergSpec
@@ -22,18 +23,17 @@ package final class CompactionService: Sendable {
     private let random: any RandomSource
     private let metrics: CompactionMetrics
 
-    /// - Throws: `.refused` when namespace and table are no names.
+    /// - Throws: `.refused` when the configuration names no table.
     package init(
         _ configuration: CompactionConfiguration, store: any ObjectStore, catalog: any TableCatalog,
         logger: Logger, metrics: MetricsRegistry = MetricsRegistry(),
         wallClock: any WallClock = SystemClock(), monotonicClock: any MonotonicClock = SystemClock(),
         random: any RandomSource = SystemRandom()
     ) throws(CompactionError) {
-        do {
-            eventTable = try TableIdentifier(NamespaceName(dotted: configuration.namespace), configuration.tableName)
-        } catch {
-            throw CompactionError(error)
+        guard let table = configuration.catalog.table else {
+            throw CompactionError(.refused, "the configuration names no event table")
         }
+        eventTable = table
         self.configuration = configuration
         self.catalog = catalog
         loader = ManifestLoader(store: store)

@@ -1,3 +1,4 @@
+import CatalogAccess
 import Configuration
 import GraphQLFormat
 import HTTP
@@ -18,8 +19,10 @@ package enum QueryServer {
         let cache = FileCache(directory: query.cacheDirectory, bytesMax: query.cacheBytesMax, store: store)
         try await cache.open()
         let loader = ManifestLoader(store: store, cache: ManifestCache(bytesMax: query.manifestCacheBytes))
+        let catalog = try configuration.catalog.open(
+            store: store, sourceBucket: configuration.objectStore.sourceBucket, worker: worker)
         let planner = QueryPlanner(
-            catalog: try catalog(configuration, worker, store), store: store,
+            catalog: catalog, store: store,
             scanPlanner: ScanPlanner(loader: loader), cache: cache, namespace: query.namespace, table: query.table)
         let pool = WorkerPool(command: WorkerCommand(memoryBytes: query.limits.memoryBytes), size: query.workers)
         try await pool.warmUp()
@@ -42,28 +45,6 @@ package enum QueryServer {
         router.get("/cache/stats") { _ in .json(await endpoint.cacheStatistics()) }
         router.delete("/cache/manifests") { _ in .json(endpoint.clearManifestCache()) }
         return router
-    }
-
-    /// A catalog at a URL, over the binding, or the bucket itself: as the collector chooses it.
-    private static func catalog(
-        _ configuration: QueryServerConfiguration, _ worker: Worker, _ store: any ObjectStore
-    ) throws -> any TableCatalog {
-        if let endpoint = configuration.catalogEndpoint, EndpointURL(endpoint)?.scheme.hasPrefix("http") == true {
-            let transport = CatalogTransport(
-                client: try worker.httpClient(), baseURL: endpoint, token: configuration.catalogToken?.revealed)
-            return RESTCatalog(transport: transport, warehouse: configuration.warehouse)
-        }
-        if configuration.catalogEndpoint == nil, let binding = try worker.binding(BindingName.catalog) {
-            let transport = CatalogTransport { (request) async throws(HTTPClientError) -> HTTPResponse in
-                try await binding.send(request)
-            }
-            return RESTCatalog(transport: transport, warehouse: configuration.warehouse)
-        }
-        let table = try TableIdentifier(
-            NamespaceName(dotted: configuration.query.namespace), configuration.query.table)
-        return DirectCatalog(
-            store: store, bucket: configuration.objectStore.sourceBucket,
-            locations: [table: try ObjectKey(configuration.tableLocation)])
     }
 
     private static func register(_ service: QueryService, _ worker: Worker) {
@@ -124,21 +105,11 @@ package enum QueryServer {
 package struct QueryServerConfiguration: ConfigurationSection, Sendable {
     package let query: QueryConfiguration
     package let objectStore: ObjectStoreConfiguration
-    package let catalogEndpoint: String?
-    package let catalogToken: Secret?
-    package let warehouse: String?
-    package let tableLocation: String
+    package let catalog: TableCatalogConfiguration
 
     package init(from reader: inout ConfigurationReader) {
         objectStore = reader.section()
         query = reader.section()
-        catalogEndpoint = reader.optionalString(
-            "R2_CATALOG_ENDPOINT",
-            "URL of an Iceberg REST catalog; unset: the binding ANALYTICS_CATALOG if there is one; else `direct`.")
-        catalogToken = reader.secret("R2_CATALOG_AUTH_TOKEN", "Bearer token for the catalog at R2_CATALOG_ENDPOINT.")
-        warehouse = reader.optionalString("R2_CATALOG_WAREHOUSE", "Warehouse to ask the catalog for.")
-        tableLocation = reader.string(
-            "ICEBERG_TABLE_LOCATION", default: "analytics/events",
-            "Where the event table lies below SOURCE_BUCKET, when there is no catalog service.")
+        catalog = reader.section()
     }
 }
