@@ -160,6 +160,7 @@ extension [TestWarehouse.Row] {
         #expect(job.state == .succeeded)
         #expect(job.result["groups_abandoned"] == 1 && job.result["files_rewritten"] == 3)
         #expect(job.result["skipped"]?.array?.count == 1)
+        #expect(job.result["skipped_other_format"] == 0)
         #expect(try await warehouse.liveFiles().count == 4)
     }
 }

@@ -44,7 +44,7 @@ package struct WorkerIdentity: Hashable, Sendable {
     }()
     package static let compaction = WorkerIdentity(
         program: "analytics-compaction", service: "analytics-compaction", binding: BindingName.compaction,
-        defaultPort: 8282, summary: "rewrites small files, expires snapshots, erases rows")
+        defaultPort: 8282, summary: "rewrites small files, expires snapshots, removes orphan files")
     package static let api = WorkerIdentity(
         program: "analytics-api", service: "analytics-api", binding: BindingName.api, defaultPort: 4000,
         summary: "answers GraphQL and SQL queries")

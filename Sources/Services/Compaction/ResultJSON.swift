@@ -34,6 +34,7 @@ extension CompactionResult {
             "skipped": .array(skipped.prefix(CompactionLimits.filesListed).map { .string($0) }),
             "skipped_with_deletes": .array(
                 plan.skippedForDeletes.prefix(CompactionLimits.filesListed).map { .string($0) }),
+            "skipped_other_format": JSONValue(plan.skippedForFormat),
         ]
     }
 }

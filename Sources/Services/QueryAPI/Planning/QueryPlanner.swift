@@ -166,12 +166,14 @@ package struct QueryPlanner: Sendable {
             guard delete.content == .positionDeletes else {
                 throw QueryError(
                     .unsupported,
-                    "The table \(table) has equality deletes, which this service does not apply: compact it.")
+                    "The table \(table) has equality deletes, which neither this service nor the compaction applies: "
+                        + "have an engine that does (Spark, say) rewrite the data files.")
             }
             guard delete.format == .parquet else {
                 throw QueryError(
                     .unsupported,
-                    "The table \(table) has deletion vectors, which this service does not apply: compact it.")
+                    "The table \(table) has deletion vectors, which neither this service nor the compaction applies: "
+                        + "have an engine that does (Spark, say) rewrite the data files.")
             }
         }
     }
