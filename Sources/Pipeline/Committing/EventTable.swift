@@ -41,6 +41,8 @@ package enum EventTable {
         "write.format.default": "parquet",
         "write.parquet.compression-codec": "zstd",
         "write.metadata.compression-codec": "gzip",
+        "write.metadata.delete-after-commit.enabled": "true",
+        "write.metadata.previous-versions-max": "100",
         "write.target-file-size-bytes": "134217728",
         "write.distribution-mode": "hash",
         "commit.retry.num-retries": "10",

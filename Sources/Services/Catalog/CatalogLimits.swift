@@ -14,6 +14,8 @@ package enum CatalogLimits {
     package static let metadataFileBytesMax = 256 << 20
     /// Of one entry of a register.
     package static let registerEntryBytesMax = 1 << 20
+    /// How long the answer to a commit may wait for old metadata files to be deleted.
+    package static let metadataRemovalMillisecondsMax = 2_000
     package static let namespacePropertiesMax = 1_000
     package static let updatesPerCommitMax = 10_000
     package static let tablesPerTransactionMax = 100

@@ -14,7 +14,8 @@ extension CatalogService {
     ///
     /// Order of effects: the new metadata file is put, under a random name; then the register's next version, which
     /// names it, is created if absent. The second put makes the commit durable and decides every race; a crash before
-    /// it leaves an orphan file and the table as it was, a crash after it a commit whose answer got lost.
+    /// it leaves an orphan file and the table as it was, a crash after it a commit whose answer got lost. Old metadata
+    /// files are deleted only after it.
     package func commit(_ change: TableChange, _ request: Request) async throws(CatalogError) -> Table {
         let chain = try RegisterChain.table(change.identifier)
         var change = change
@@ -37,7 +38,7 @@ extension CatalogService {
         let head = try await settledForCommit(chain)
         if let done = try await repeated(change.identifier, head, request) { return done }
         guard let state = head.state.table else { return try await commitNew(change, head, request) }
-        let base = try await readForCommit(state.metadataLocation)
+        guard let base = try await readForCommit(state, at: head) else { return nil }
         if let done = try await alreadyApplied(change, head, base) { return done }
         let prepared = try await prepare(change, on: base)
         guard prepared != base.metadata else {
@@ -53,6 +54,7 @@ extension CatalogService {
             await files.discard(file)
             return nil
         }
+        await removeSuperseded(base, by: file, of: chain)
         return Table(identifier: change.identifier, head: made, file: file)
     }
 
@@ -138,8 +140,14 @@ extension CatalogService {
         do { return try await registers.settledHead(chain) } catch { throw Self.notCommitted(error) }
     }
 
-    func readForCommit(_ location: String) async throws(CatalogError) -> StoredMetadata {
-        do { return try await files.read(location) } catch { throw Self.notCommitted(error) }
+    /// - Returns: nil when the file is gone since commits of another replica left it behind meanwhile.
+    func readForCommit(_ state: TableState, at head: RegisterHead) async throws(CatalogError) -> StoredMetadata? {
+        do {
+            return try await files.read(state.metadataLocation)
+        } catch {
+            if error.code == .notFound, try await settledForCommit(head.chain).version != head.version { return nil }
+            throw Self.notCommitted(error)
+        }
     }
 
     static func notCommitted(_ error: CatalogError) -> CatalogError {

@@ -17,7 +17,18 @@ extension CatalogService {
 
     /// The table as it is now: every commit acknowledged before, by whichever replica, is seen.
     package func loadTable(_ identifier: TableIdentifier) async throws(CatalogError) -> Table {
-        let head = try await tableHead(identifier)
+        var head = try await tableHead(identifier)
+        for _ in 1..<CatalogLimits.commitAttemptsMax {
+            do {
+                return try await table(identifier, at: head)
+            } catch {
+                guard error.code == .internalError else { throw error }
+                // Commits may have left the file behind, and deleted it, since the register was read.
+                let newer = try await tableHead(identifier)
+                guard newer.version != head.version else { throw error }
+                head = newer
+            }
+        }
         return try await table(identifier, at: head)
     }
 
@@ -63,14 +74,25 @@ extension CatalogService {
         _ identifier: TableIdentifier, metadataLocation: String, overwrite: Bool, _ request: Request
     ) async throws(CatalogError) -> Table {
         _ = try await namespaceProperties(identifier.namespace)
-        let file = try await files.read(try warehouse.resolve(metadataLocation).uri)
+        let location = try warehouse.resolve(metadataLocation).uri
+        _ = try await files.readPresent(location)
         let chain = try RegisterChain.table(identifier)
+        return try await tableLocks.withLock(chain) { () async throws(CatalogError) -> Table in
+            try await self.register(identifier, location, overwrite: overwrite, chain, request)
+        }
+    }
+
+    private func register(
+        _ identifier: TableIdentifier, _ location: String, overwrite: Bool, _ chain: RegisterChain, _ request: Request
+    ) async throws(CatalogError) -> Table {
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let head = try await registers.settledHead(chain)
             if let done = try await repeated(identifier, head, request) { return done }
             guard head.state == .absent || overwrite else {
                 throw CatalogError(.alreadyExists, "Table already exists: \(identifier)")
             }
+            // Only now: a commit that was first may have deleted it as one of the table's old files.
+            let file = try await files.readPresent(location)
             let uuid = file.metadata.tableUUID?.description ?? ""
             let place = try warehouse.resolve(file.metadata.location).place
             try await claims.claim(place, for: identifier, uuid: uuid, head: head)
@@ -176,7 +198,13 @@ extension CatalogService {
         guard let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
             let state = done.state.table
         else { return nil }
-        return Table(identifier: identifier, head: head, file: try await files.read(state.metadataLocation))
+        do {
+            return Table(identifier: identifier, head: head, file: try await files.read(state.metadataLocation))
+        } catch {
+            // Later commits may have deleted the file; the table as it is now holds the change as well.
+            guard error.code == .notFound, head.state.table != nil else { throw error }
+            return try await table(identifier, at: head)
+        }
     }
 
     /// Claims the location, writes the metadata file, then makes it the table with the register's next version: that

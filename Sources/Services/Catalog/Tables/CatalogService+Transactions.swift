@@ -21,7 +21,7 @@ extension CatalogService {
 
     private func tryTransaction(_ changes: [TableChange], _ request: Request) async throws(CatalogError) -> Bool {
         var parts: [RegisterStore.Change] = []
-        var written: [StoredMetadata] = []
+        var written: [(base: StoredMetadata, next: StoredMetadata, chain: RegisterChain)] = []
         for change in changes {
             let head = try await settledForCommit(try RegisterChain.table(change.identifier))
             if let key = request.idempotencyKey,
@@ -30,20 +30,29 @@ extension CatalogService {
                 return true
             }
             guard let state = head.state.table else { throw Self.noSuchTable(change.identifier) }
-            let base = try await readForCommit(state.metadataLocation)
+            guard let base = try await readForCommit(state, at: head) else {
+                for made in written { await files.discard(made.next) }
+                return false
+            }
             var checked = change
             checked.updates = try gate.check(change.updates)
             let metadata = try await prepare(checked, on: base)
             try await claimMoved(metadata, from: base.metadata, change.identifier, head)
             let file = try await files.writeForCommit(metadata, after: base.location)
-            written.append(file)
+            written.append((base: base, next: file, chain: head.chain))
             let next = TableState(
                 metadataLocation: file.location, tableUUID: state.tableUUID, location: metadata.location)
             parts.append(RegisterStore.Change(head: head, state: .table(next)))
         }
         let isCommitted = try await registers.transact(
             UUID.random(), parts, operation: "transaction", idempotencyKey: request.idempotencyKey)
-        if !isCommitted { for file in written { await files.discard(file) } }
+        for file in written {
+            if isCommitted {
+                await removeSuperseded(file.base, by: file.next, of: file.chain)
+            } else {
+                await files.discard(file.next)
+            }
+        }
         return isCommitted
     }
 }

@@ -4,7 +4,7 @@ import IcebergSpec
 import ObjectStore
 import Synchronization
 
-/// Table metadata files, kept in memory by location: they never change.
+/// Table metadata files, kept in memory by location: they never change, but may be deleted once nothing names them.
 final class MetadataStore: Sendable {
     private let store: any ObjectStore
     private let cache = Mutex(BoundedCache<String, StoredMetadata>(costMax: CatalogLimits.cachedMetadataBytesMax))
@@ -13,6 +13,13 @@ final class MetadataStore: Sendable {
 
     func read(_ location: String) async throws(CatalogError) -> StoredMetadata {
         if let known = cache.withLock({ $0.value(location) }) { return known }
+        let file = try await StoredMetadata.read(location, from: store)
+        remember(file)
+        return file
+    }
+
+    /// As `read`, but of a file that may have been deleted meanwhile: the store is asked.
+    func readPresent(_ location: String) async throws(CatalogError) -> StoredMetadata {
         let file = try await StoredMetadata.read(location, from: store)
         remember(file)
         return file
@@ -41,12 +48,20 @@ final class MetadataStore: Sendable {
 
     /// Removes a file whose commit certainly lost. Left behind when the store is away: the orphan collector finds it.
     func discard(_ file: StoredMetadata) async {
-        cache.withLock { $0.remove(file.location) }
-        do {
-            let place = try store.location(of: file.location)
-            try await store.delete(place.bucket, [place.key])
+        do throws(ObjectStoreError) {
+            await remove([try store.location(of: file.location): file.location])
         } catch {
             return
+        }
+    }
+
+    /// Deletes files that nothing names any more, given as place and location. Best effort.
+    func remove(_ files: [ObjectLocation: String]) async {
+        cache.withLock { cache in
+            for location in files.values { cache.remove(location) }
+        }
+        for (bucket, places) in Dictionary(grouping: files.keys, by: \.bucket) {
+            do throws(ObjectStoreError) { try await store.delete(bucket, places.map(\.key)) } catch { continue }
         }
     }
 
