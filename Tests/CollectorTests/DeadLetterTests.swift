@@ -48,6 +48,16 @@ struct DeadLetterTests {
         #expect(page.objects.count == 1 && letters.dropped == 0)
     }
 
+    @Test func `a flood of refused events is dropped and counted`() throws {
+        let letters = DeadLetters(store: MemoryObjectStore(), bucket: try BucketName("analytics-source"))
+        let now = Timestamp(microseconds: 0)
+        let body = Array(("[" + Array(repeating: "1", count: 50_000).joined(separator: ",") + "]").utf8)
+        let request = EventRequest(contentType: "application/json", body: body)
+        let batch = try EventParser(secret: EventKeySecret(low: 1, high: 1)).parse(request, at: now)
+        for _ in 0..<3 { letters.add(batch.rejections, of: request, receivedAt: now) }
+        #expect(letters.kept + letters.dropped == 150_000 && letters.kept > 1000 && letters.dropped > 1000)
+    }
+
     @Test func `a pause survives a restart`() async throws {
         let path = "/tmp/pause-test-\(SystemRandom().next())"
         defer { try? FileSystem.removeTree(path) }

@@ -100,6 +100,10 @@ struct EventParserTests {
             #"{"specversion":"1.0","id":"a","type":"t","source":"s","time":"2024-02-30T00:00:00Z"}"#, .invalidTime,
             "time"
         ),
+        (
+            #"{"specversion":"1.0","id":"a","type":"t","source":"s","time":"9999-12-31T23:59:59-01:00"}"#, .invalidTime,
+            "time"
+        ),
         (#"{"specversion":"1.0","id":"a","type":"t","source":"s","myExt":"x"}"#, .invalidName, "myExt"),
         (#"{"specversion":"1.0","id":"a","type":"t","source":"s","ext":1.5}"#, .wrongType, "ext"),
         (#"{"specversion":"1.0","id":"a","type":"t","source":"s","ext":[1]}"#, .wrongType, "ext"),

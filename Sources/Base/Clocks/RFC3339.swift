@@ -3,7 +3,8 @@ extension Timestamp {
     /// `t` or a space, `Z` or `z`, a leap second counted as the first second of the next minute.
     ///
     /// - Parameter dateOnly: also take `2024-01-15`, meaning its midnight UTC.
-    /// - Returns: nil for anything else, including dates that do not exist.
+    /// - Returns: nil for anything else, including dates that do not exist, and for moments that are not in the years 1 to
+    ///   9999 of UTC, where the calendars of many readers end.
     public init?(rfc3339 text: ArraySlice<UInt8>, dateOnly: Bool = false) {
         var scanner = Scanner(rest: text)
         guard let year = scanner.number(4), scanner.take(0x2D), let month = scanner.number(2), scanner.take(0x2D),
@@ -12,6 +13,7 @@ extension Timestamp {
         else { return nil }
         let days = CivilDate(year: year, month: month, day: day).daysSinceEpoch
         if dateOnly && scanner.isAtEnd {
+            guard year >= 1 else { return nil }
             self.init(microseconds: days * 86_400_000_000)
             return
         }
@@ -27,6 +29,7 @@ extension Timestamp {
         guard let offset = scanner.offset(), scanner.isAtEnd else { return nil }
         let timeOfDay = hour * 3600 + minute * 60 + second - offset * 60
         let seconds: Int64 = days * 86_400 + Int64(timeOfDay)
+        guard (-62_135_596_800...253_402_300_799).contains(seconds) else { return nil }
         self.init(microseconds: seconds * 1_000_000 + fraction)
     }
 

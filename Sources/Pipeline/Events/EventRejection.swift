@@ -82,7 +82,8 @@ package struct EventRejection: Hashable, Sendable {
         case .eventTooLarge: "the event is larger than MAX_EVENT_BYTES"
         case .attributeTooLong: "the value of \"\(attribute)\" is too long: \(bytesMax) bytes are allowed"
         case .specVersion: "only the specversion \"1.0\" is supported"
-        case .invalidTime: "\"\(attribute)\" is not a date-time of RFC 3339 such as 2024-01-15T14:30:00Z"
+        case .invalidTime:
+            "\"\(attribute)\" is not a date-time of RFC 3339, in the years 1 to 9999 of UTC, such as 2024-01-15T14:30:00Z"
         case .dataConflict: "an event has either \"data\" or \"data_base64\""
         case .notJSON: "this is not one JSON object"
         case .notAnEvent: "neither a CloudEvent (no \"specversion\") nor a bare event (no \"event_type\")"

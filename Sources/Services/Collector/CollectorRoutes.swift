@@ -70,19 +70,7 @@ package struct CollectorRoutes: Sendable {
         duplicates.increment(by: reply.duplicates)
         for rejection in reply.rejections { rejected.with(rejection.reason.rawValue).increment() }
         service.deadLetters?.add(reply.rejections, of: request, receivedAt: now)
-        let isRefused = reply.accepted == 0 && reply.duplicates == 0 && !reply.rejections.isEmpty
-        var body = JSONObject()
-        body["accepted"] = JSONValue(reply.accepted)
-        body["duplicates"] = JSONValue(reply.duplicates)
-        body["rejected"] = .array(reply.rejections.map(Self.json))
-        guard isRefused, let first = reply.rejections.first else { return .json(.object(body), status: 202) }
-        let isTooLarge = reply.rejections.allSatisfy { $0.reason == .eventTooLarge }
-        let status = isTooLarge ? 413 : 400
-        let message =
-            reply.rejections.count == 1
-            ? first.message : "none of the \(reply.rejections.count) events is acceptable; the first: \(first.message)"
-        body["error"] = ["message": .string(message), "type": .string(first.type), "code": JSONValue(status)]
-        return .json(.object(body), status: status)
+        return Self.response(to: reply)
     }
 
     private func refuseIfClosed() throws(ServiceError) {
@@ -133,17 +121,6 @@ package struct CollectorRoutes: Sendable {
             }
         }
         return context
-    }
-
-    private static func json(_ rejection: EventRejection) -> JSONValue {
-        [
-            "index": JSONValue(rejection.index), "id": rejection.id.map(JSONValue.string) ?? .null,
-            "error": [
-                "message": .string(rejection.message), "type": .string(rejection.type),
-                "code": JSONValue(rejection.reason == .eventTooLarge ? 413 : 400),
-                "reason": .string(rejection.reason.rawValue),
-            ],
-        ]
     }
 
     static func serviceError(_ error: any Error) -> ServiceError? {

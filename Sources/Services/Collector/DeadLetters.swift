@@ -41,12 +41,19 @@ package final class DeadLetters: Sendable {
     package var kept: Int { state.withLock { $0.kept } }
 
     package func add(_ rejections: [EventRejection], of request: EventRequest, receivedAt: Timestamp) {
-        for rejection in rejections {
+        for (position, rejection) in rejections.enumerated() {
+            guard !isFull else {
+                // The rest is not even written out: a flood of refusals is to cost little.
+                state.withLock { $0.dropped += rejections.count - position }
+                return
+            }
             add(
                 request.body[rejection.text], reason: rejection.reason.rawValue, type: rejection.type,
                 message: rejection.message, id: rejection.id, request, receivedAt)
         }
     }
+
+    private var isFull: Bool { state.withLock { $0.lines.count >= Self.bytesMax - Self.eventBytesMax } }
 
     /// A request that could not be read at all.
     package func add(_ error: EventBodyError, of request: EventRequest, receivedAt: Timestamp) {

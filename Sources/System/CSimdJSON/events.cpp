@@ -267,6 +267,8 @@ bool parse_time(text value, int64_t &microseconds) {
     }
     if (at != end) return false;
     int64_t seconds = days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset * 60;
+    // 0001-01-01T00:00:00Z up to the end of 9999 in UTC: beyond, calendars of readers end (Python's, for one).
+    if (seconds < -62135596800 || seconds > 253402300799) return false;
     microseconds = seconds * 1000000 + fraction;
     return true;
 }

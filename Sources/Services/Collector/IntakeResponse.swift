@@ -1,0 +1,49 @@
+import Bytes
+import Events
+import HTTP
+import JSONFormat
+import ServiceHost
+
+extension CollectorRoutes {
+    /// What a request with events is answered.
+    ///
+    /// Cost: written straight into the body. A request may have 100,000 refused events of a few bytes each, and a tree of
+    /// values for each of them would take many times the memory of the request.
+    static func response(to reply: EventIntake.Reply) -> HTTPResponse {
+        let rejections = reply.rejections
+        var body: [UInt8] = []
+        body.reserveCapacity(64 + rejections.count * 160)
+        body.append(utf8: "{\"accepted\":\(reply.accepted),\"duplicates\":\(reply.duplicates),\"rejected\":[")
+        for (position, rejection) in rejections.enumerated() {
+            if position > 0 { body.append(UInt8(ascii: ",")) }
+            append(rejection, to: &body)
+        }
+        body.append(UInt8(ascii: "]"))
+        var status = 202
+        if reply.accepted == 0, reply.duplicates == 0, let first = rejections.first {
+            status = rejections.allSatisfy { $0.reason == .eventTooLarge } ? 413 : 400
+            let message =
+                rejections.count == 1
+                ? first.message : "none of the \(rejections.count) events is acceptable; the first: \(first.message)"
+            body.append(utf8: ",\"error\":{")
+            appendError(message, first.type, status, to: &body)
+            body.append(UInt8(ascii: "}"))
+        }
+        body.append(UInt8(ascii: "}"))
+        return HTTPResponse(status: status, headers: ["Content-Type": "application/json"], body: body)
+    }
+
+    private static func append(_ rejection: EventRejection, to body: inout [UInt8]) {
+        body.append(utf8: "{\"index\":\(rejection.index),\"id\":")
+        if let id = rejection.id { JSONValue.appendQuoted(id, to: &body) } else { body.append(utf8: "null") }
+        body.append(utf8: ",\"error\":{")
+        appendError(rejection.message, rejection.type, rejection.reason == .eventTooLarge ? 413 : 400, to: &body)
+        body.append(utf8: ",\"reason\":\"\(rejection.reason.rawValue)\"}}")
+    }
+
+    private static func appendError(_ message: String, _ type: String, _ code: Int, to body: inout [UInt8]) {
+        body.append(utf8: "\"message\":")
+        JSONValue.appendQuoted(message, to: &body)
+        body.append(utf8: ",\"type\":\"\(type)\",\"code\":\(code)")
+    }
+}
