@@ -99,7 +99,65 @@ private final class RunningCollector: Sendable {
     }
 }
 
+/// A table that already has the whole log, and says so late: only when a flush waits for it.
+private struct KnowingSink: BatchSink {
+    enum Moment: CaseIterable {
+        /// When the table is first read.
+        case start
+        /// As an earlier commit whose reply was lost.
+        case commit
+    }
+
+    let moment: Moment
+    let log: WriteAheadLog
+    let isAsked: AsyncStream<Void>
+
+    func readWatermark() async throws(CommitError) -> UInt64? {
+        guard moment == .start else { return 0 }
+        for await _ in isAsked { break }
+        return log.status.syncedThrough
+    }
+
+    func commit(_ batch: SealedBatch) async throws(CommitError) -> TableCommitter.Outcome {
+        .restart(after: batch.last)
+    }
+    func logBegins(with sequence: UInt64) async {}
+}
+
 struct PipelineTests {
+    @Test(arguments: KnowingSink.Moment.allCases)
+    fileprivate func `a flush ends when the table turns out to have everything`(moment: KnowingSink.Moment) async throws
+    {
+        let path = "/tmp/flush-test-\(SystemRandom().next())"
+        defer { try? FileSystem.removeTree(path) }
+        let storage = try DirectoryStorage(path: path)
+        let log = try WriteAheadLog(storage: storage)
+        let (asked, ask) = AsyncStream<Void>.makeStream()
+        let pipeline = EventPipeline(
+            EventPipeline.Configuration(
+                limits: BatchLimits(), commitIntervalMilliseconds: 0, dedupWindowSeconds: 3600),
+            log: log, journal: DedupJournal(storage: storage),
+            sink: KnowingSink(moment: moment, log: log, isAsked: asked))
+        try log.start { pipeline.take($0, $1) }
+        let intake = EventIntake(
+            parser: EventParser(secret: EventKeySecret(low: 1, high: 1)), log: log,
+            window: DedupWindow(windowSeconds: 3600))
+        let body = Array(#"{"specversion":"1.0","id":"1","type":"t","source":"s"}"#.utf8)
+        _ = try await intake.accept(
+            EventRequest(contentType: "application/json", body: body),
+            context: EventContext(receivedAt: SystemClock().now()))
+        let running = Task { await pipeline.run() }
+        async let flushed = pipeline.flush(timeoutMilliseconds: 20_000)
+        if moment == .start {
+            while pipeline.status.waitingFlushes == 0 { await Task.yield() }
+            ask.yield()
+        }
+        #expect(try await flushed.events == 0)
+        running.cancel()
+        await running.value
+        log.close()
+    }
+
     @Test func `what is accepted is in the table after a flush, once`() async throws {
         let world = try World()
         let collector = try world.collector()

@@ -53,6 +53,8 @@ package final class EventPipeline: Sendable {
         package let buffers: [BufferStatus]
         package let bufferedBytes: Int
         package let inFlightEvents: Int
+        /// Calls of `flush` that wait for a commit.
+        package let waitingFlushes: Int
         /// nil until the table has been read.
         package let committedThrough: UInt64?
         package let lastCommit: Timestamp?
@@ -310,6 +312,7 @@ package final class EventPipeline: Sendable {
                     state.committedThrough = watermark ?? 0
                 }
                 report(nil)
+                settle()
                 ingest.raise()
                 return true
             } catch {
@@ -402,6 +405,16 @@ package final class EventPipeline: Sendable {
         }
     }
 
+    /// Answers flushes whose records the table turned out to have already.
+    private func settle() {
+        let done = state.withLock { state in
+            let committed = state.committedThrough ?? 0
+            defer { state.waiters.removeAll { $0.target <= committed } }
+            return state.waiters.filter { $0.target <= committed }
+        }
+        for waiter in done { waiter.resume(.success(waiter.flushed)) }
+    }
+
     private func restart(after watermark: UInt64) {
         logger.warn("an earlier commit landed late: its records are not written again", ["committed": watermark])
         state.withLock { state in
@@ -410,6 +423,7 @@ package final class EventPipeline: Sendable {
             state.machine?.reset(to: watermark + 1)
             state.isBehind = true
         }
+        settle()
         ingest.raise()
     }
 
@@ -526,7 +540,8 @@ package final class EventPipeline: Sendable {
             }
             return Status(
                 buffers: sorted, bufferedBytes: (state.machine?.bytes ?? 0) + state.queueBytes,
-                inFlightEvents: state.inFlight?.events ?? 0, committedThrough: state.committedThrough,
+                inFlightEvents: state.inFlight?.events ?? 0, waitingFlushes: state.waiters.count,
+                committedThrough: state.committedThrough,
                 lastCommit: state.lastCommit, lastSnapshotID: state.lastSnapshotID, commits: state.commits,
                 trouble: state.trouble, troubleMilliseconds: state.troubleSince.map { now - $0 }, halted: state.halted)
         }
