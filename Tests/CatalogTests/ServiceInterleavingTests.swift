@@ -135,6 +135,31 @@ import Testing
         }
     }
 
+    @Test func `a refused location keeps nobody else out`() async throws {
+        let service = try fixture.service(try await fixture.store(tables: [fixture.events]))
+        let location = try await service.loadTable(fixture.events).file.metadata.location
+        let parent = String(location.prefix(upTo: try #require(location.lastIndex(of: "/"))))
+        let outer = try TableIdentifier(fixture.namespace, "outer")
+        await #expect(throws: CatalogError.self) {
+            _ = try await service.createTable(outer, try fixture.creation(location: parent), request)
+        }
+        let (_, made) = try await service.createTable(
+            try TableIdentifier(fixture.namespace, "next"), try fixture.creation(), request)
+        #expect(made?.file.metadata.location == parent + "/next")
+    }
+
+    @Test func `one table is not registered under a second name beside its first`() async throws {
+        let service = try fixture.service(try await fixture.store(tables: [fixture.events]))
+        let file = try await service.loadTable(fixture.events).file.location
+        let second = try TableIdentifier(fixture.namespace, "second")
+        await #expect(throws: CatalogError.self) {
+            _ = try await service.registerTable(second, metadataLocation: file, overwrite: false, request)
+        }
+        try await service.dropTable(fixture.events, request)
+        _ = try await service.registerTable(second, metadataLocation: file, overwrite: false, request)
+        #expect(try await service.loadTable(second).file.location == file)
+    }
+
     @Test func `a namespace is not dropped from under a table being made`() async throws {
         let events = fixture.events
         let namespace = fixture.namespace

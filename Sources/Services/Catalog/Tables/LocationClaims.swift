@@ -19,7 +19,7 @@ struct LocationClaims: Sendable {
         let tableUUID: String
         /// The version of the table's register on top of which the claimer is about to write.
         let registerVersion: Int64
-        let time: Timestamp
+        var time: Timestamp
     }
 
     /// Claims `place` for a table about to be made, moved or renamed.
@@ -33,9 +33,14 @@ struct LocationClaims: Sendable {
         }
         let claim = Claim(
             table: table, tableUUID: uuid, registerVersion: head.version, time: registers.clock.now())
-        try await put(claim, at: place)
-        try await checkAncestors(of: place, for: claim)
-        try await checkDescendants(of: place, for: claim)
+        let made = try await put(claim, at: place)
+        do throws(CatalogError) {
+            try await checkAncestors(of: place, for: claim)
+            try await checkDescendants(of: place, for: claim)
+        } catch {
+            await withdraw(made)
+            throw error
+        }
     }
 
     /// Whether no other table's claim on this very location is in force.
@@ -47,7 +52,28 @@ struct LocationClaims: Sendable {
         return try await !isInForce(other.claim, against: claim)
     }
 
-    private func put(_ claim: Claim, at place: ObjectLocation) async throws(CatalogError) {
+    /// A claim as it was put, and what it took the place of.
+    private struct MadeClaim {
+        let claim: Claim
+        let object: ObjectLocation
+        let etag: String
+        let previous: Claim?
+    }
+
+    /// Takes back a claim that was refused, so that it refuses nobody else. Should this fail, it ends by its age.
+    private func withdraw(_ made: MadeClaim) async {
+        var substitute = made.claim
+        substitute.time = Timestamp(microseconds: 0)
+        let bytes = (made.previous ?? substitute).json.serialized()
+        do {
+            _ = try await registers.store.put(
+                made.object, bytes, condition: .ifMatch(made.etag), contentType: "application/json")
+        } catch {
+            return
+        }
+    }
+
+    private func put(_ claim: Claim, at place: ObjectLocation) async throws(CatalogError) -> MadeClaim {
         let object = try location(of: place.key.rawValue, in: place.bucket)
         for _ in 0..<4 {
             let current = try await read(object)
@@ -56,7 +82,9 @@ struct LocationClaims: Sendable {
             do {
                 let outcome = try await registers.store.put(
                     object, claim.json.serialized(), condition: condition, contentType: "application/json")
-                if case .stored = outcome { return }
+                if case .stored(let etag) = outcome {
+                    return MadeClaim(claim: claim, object: object, etag: etag, previous: current?.claim)
+                }
             } catch {
                 // Whether it was written or not, nothing but this claim can have changed.
                 throw CatalogError(.serviceUnavailable, "claiming the location \(place): \(error.message)")
@@ -104,7 +132,7 @@ struct LocationClaims: Sendable {
 
     private func isInForce(_ other: Claim, against claim: Claim) async throws(CatalogError) -> Bool {
         // Makers of the same table are told apart by its register.
-        guard other.table != claim.table, other.tableUUID != claim.tableUUID else { return false }
+        guard other.table != claim.table else { return false }
         let head = try await registers.head(try RegisterChain.table(other.table))
         if head.state.table?.tableUUID == other.tableUUID { return true }
         let age = claim.time.microseconds - other.time.microseconds
