@@ -62,8 +62,14 @@ extension CatalogService {
                 try await files.prepareFolder(of: metadata)
                 return (metadata, nil)
             }
-            if let made = try await publish(metadata, as: identifier, on: head, operation: "create", request) {
-                return (made.file.metadata, made)
+            do throws(CatalogError) {
+                if let made = try await publish(metadata, as: identifier, on: head, operation: "create", request) {
+                    return (made.file.metadata, made)
+                }
+            } catch {
+                // Another table took the default location meanwhile: the client did not ask for just that one.
+                guard error.code == .badRequest, creation.location == nil else { throw error }
+                creation.location = try scatteredLocation(identifier)
             }
         }
         throw Self.lost("the table \(identifier)")
@@ -252,6 +258,10 @@ extension CatalogService {
         let place = try warehouse.defaultPlace(of: identifier)
         let plain = try warehouse.resolve(place).place
         if try await claims.isFree(plain, for: identifier, head: head) { return place }
-        return "\(place)-\(String(UUID.random().description.prefix(8)))"
+        return try scatteredLocation(identifier)
+    }
+
+    private func scatteredLocation(_ identifier: TableIdentifier) throws(CatalogError) -> String {
+        "\(try warehouse.defaultPlace(of: identifier))-\(String(UUID.random().description.prefix(8)))"
     }
 }
