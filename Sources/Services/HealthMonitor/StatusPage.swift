@@ -16,7 +16,7 @@ enum StatusPage {
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <title>\(escape(headline(ledger.status)))</title><style>\(style)</style></head><body><main>
             <h1 class="\(ledger.status.rawValue)">\(escape(headline(ledger.status)))</h1>
-            <p class="time">\(escape(now.rfc3339())) &middot; objective 99.9 %</p>
+            <p class="time">\(escape(second(now))) &middot; objective 99.9 %</p>
             <table><thead><tr><th>Component</th><th>Status</th><th>Since</th><th>Latency</th><th>30 days</th>
             <th>Last \(daysShown) days</th></tr></thead><tbody>\(rows)</tbody></table>
             <h2>Changes</h2><ul>\(changes.isEmpty ? "<li>none</li>" : changes)</ul>
@@ -40,6 +40,12 @@ enum StatusPage {
         return escaped
     }
 
+    /// A time for people: to the second.
+    private static func second(_ time: Timestamp) -> String {
+        let text = time.rfc3339()
+        return (text.firstIndex(of: ".").map { text[..<$0] + "Z" }).map(String.init) ?? text
+    }
+
     private static func headline(_ status: HealthStatus) -> String {
         switch status {
         case .healthy: "All systems operational"
@@ -54,7 +60,7 @@ enum StatusPage {
         return """
             <tr><td>\(escape(record.component.rawValue))</td>
             <td><b class="\(record.status.rawValue)">\(record.status.rawValue)</b>\(error)</td>
-            <td>\(escape(record.since?.rfc3339() ?? "–"))</td><td>\(latency)</td>
+            <td>\(escape(record.since.map(second) ?? "–"))</td><td>\(latency)</td>
             <td>\(percent(record.availability(days: 30, until: now)))</td><td class="days">\(days(record, now))</td></tr>
             """
     }
@@ -82,7 +88,7 @@ enum StatusPage {
 
     private static func line(_ change: HealthChange) -> String {
         let error = change.error.map { ": \(escape($0))" } ?? ""
-        return "<li><time>\(escape(change.at.rfc3339()))</time> \(escape(change.component.rawValue)) "
+        return "<li><time>\(escape(second(change.at)))</time> \(escape(change.component.rawValue)) "
             + "<b class=\"\(change.to.rawValue)\">\(change.to.rawValue)</b>\(error)</li>"
     }
 

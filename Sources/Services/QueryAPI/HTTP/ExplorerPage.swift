@@ -45,7 +45,8 @@ package enum ExplorerPage {
         .legend { display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .85rem; margin-top: .4rem; }
         .legend i { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px; margin-right: .35rem; }
         table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-        td, th { border-bottom: 1px solid var(--line); padding: .3rem .5rem; text-align: left; } td.n { text-align: right; }
+        td, th { border-bottom: 1px solid var(--line); padding: .3rem .5rem; text-align: left; } .n { text-align: right; }
+        th:first-child { width: 50%; }
         .muted { opacity: .7; font-size: .85rem; } details { margin: .3rem 0; } summary { cursor: pointer; }
         .field { margin: .15rem 0 .15rem 1rem; } code { font-size: .85rem; }
         </style>
@@ -61,6 +62,7 @@ package enum ExplorerPage {
           <select id="span" aria-label="Time span">
             <option value="3600">last hour</option><option value="86400" selected>last 24 hours</option>
             <option value="604800">last 7 days</option><option value="2592000">last 30 days</option>
+            <option value="0">everything</option>
           </select>
           <button id="refresh">Refresh</button><span id="state" class="muted" role="status"></span>
         </div>
@@ -109,26 +111,49 @@ package enum ExplorerPage {
           return node;
         }
 
+        let isFirst = true, redraw = () => {};
+        const time = s => new Date(s * 1000).toISOString();
+        async function extent() {
+          const sql = 'SELECT epoch(min(time)) AS first, epoch(max(time)) AS last FROM events';
+          const body = await ask('query ($sql: String!) { analytics { sql(query: $sql) { results } } }', { sql });
+          if (!body.data) throw new Error(body.errors[0].message);
+          return body.data.analytics.sql.results[0];
+        }
         async function dashboard() {
-          const seconds = Number($('span').value), buckets = seconds <= 3600 ? 12 : seconds <= 604800 ? 24 : 30;
-          const step = Math.ceil(seconds / buckets), end = Math.ceil(Date.now() / 1000 / step) * step, start = end - step * buckets;
-          const time = s => new Date(s * 1000).toISOString();
           $('state').textContent = 'Loading…';
+          try { await load(); } catch (error) { $('state').textContent = String(error.message || error); }
+        }
+        async function load() {
+          const wanted = Number($('span').value);
+          const known = wanted ? null : await extent();
+          const until = known && known.last !== null ? known.last + 1 : Date.now() / 1000;
+          const seconds = wanted || Math.max(3600, until - (known.first ?? until));
+          const buckets = seconds <= 3600 ? 12 : seconds <= 604800 ? 24 : 30, step = Math.ceil(seconds / buckets);
+          const end = wanted ? Math.ceil(until / step) * step : Math.ceil(until), start = end - step * buckets;
           const sql = `SELECT type, CAST(floor((epoch(time) - ${start}) / ${step}) AS INTEGER) AS bucket, count(*) AS n ` +
             `FROM events WHERE time >= TIMESTAMPTZ '${time(start)}' AND time < TIMESTAMPTZ '${time(end)}' GROUP BY ALL`;
-          try {
-            const body = await ask(`query ($range: TimeRange!, $sql: String!) { analytics {
-              eventCounts(timeRange: $range) { eventType count uniqueUsers } sql(query: $sql) { results } } }`,
-              { range: { start: time(start), end: time(end) }, sql });
-            if (!body.data) throw new Error(body.errors[0].message);
-            draw(body.data.analytics.eventCounts, body.data.analytics.sql.results, buckets, start, step);
-            $('state').textContent = 'As of ' + new Date().toLocaleTimeString();
-          } catch (error) { $('state').textContent = String(error.message || error); }
+          const body = await ask(`query ($range: TimeRange!, $sql: String!) { analytics {
+            eventCounts(timeRange: $range) { eventType count uniqueUsers } sql(query: $sql) { results } } }`,
+            { range: { start: time(start), end: time(end) }, sql });
+          if (!body.data) throw new Error(body.errors[0].message);
+          const { eventCounts, sql: { results } } = body.data.analytics;
+          if (isFirst && wanted && !eventCounts.length) {
+            // Events may bear times of long ago, as those of a backfill do.
+            isFirst = false;
+            $('span').value = '0';
+            return load();
+          }
+          isFirst = false;
+          redraw = () => draw(eventCounts, results, buckets, start, step);
+          redraw();
+          showRange(time(start).slice(0, 10), time(end + 86400).slice(0, 10));
+          const what = eventCounts.length ? '' : 'No events in this span. ';
+          $('state').textContent = what + 'As of ' + new Date().toLocaleTimeString();
         }
+        window.addEventListener('resize', () => redraw());
         function draw(counts, rows, buckets, start, step) {
-          const svg = $('chart'), width = 1000, height = 260, left = 50, bottom = 24;
+          const svg = $('chart'), width = svg.clientWidth || 1000, height = 260, left = 64, bottom = 24;
           svg.replaceChildren(); svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
-          svg.setAttribute('preserveAspectRatio', 'none');
           const types = counts.map(c => c.eventType), shown = types.slice(0, colors.length - 1);
           const color = type => colors[shown.includes(type) ? shown.indexOf(type) : colors.length - 1];
           const sums = Array.from({ length: buckets }, () => new Map());
@@ -138,7 +163,7 @@ package enum ExplorerPage {
           }
           const totals = sums.map(m => [...m.values()].reduce((a, b) => a + b, 0)), top = Math.max(1, ...totals);
           const bar = (width - left - 10) / buckets, scale = (height - bottom - 16) / top;
-          for (const share of [0, .5, 1]) {
+          for (const share of top < 2 ? [0, 1] : [0, .5, 1]) {
             const y = height - bottom - top * share * scale;
             svg.append(make('line', { x1: left, x2: width - 10, y1: y, y2: y, stroke: 'currentColor', 'stroke-opacity': .2 }));
             svg.append(make('text', { x: left - 6, y: y + 4, 'text-anchor': 'end' }, Math.round(top * share).toLocaleString()));
@@ -152,9 +177,11 @@ package enum ExplorerPage {
               rect.append(make('title', {}, `${type}: ${n.toLocaleString()}\n${new Date((start + index * step) * 1000).toLocaleString()}`));
               svg.append(rect);
             }
-            if (index % Math.ceil(buckets / 6) === 0) {
+            if (index % Math.ceil(buckets / (width < 600 ? 3 : 6)) === 0) {
               const date = new Date((start + index * step) * 1000);
-              const label = step < 86400 ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }) : date.toLocaleDateString();
+              const hour = { hour: '2-digit', minute: '2-digit' };
+              const label = step * buckets <= 86400 ? date.toLocaleTimeString([], hour) : step >= 86400 ? date.toLocaleDateString()
+                : date.toLocaleString([], { month: 'numeric', day: 'numeric', ...hour });
               svg.append(make('text', { x: left + index * bar, y: height - 8 }, label));
             }
           });
@@ -162,7 +189,8 @@ package enum ExplorerPage {
             const item = make('span'), mark = make('i'); mark.style.background = color(type);
             item.append(mark, type); return item;
           }));
-          const head = make('tr'); for (const name of ['Type', 'Events', 'Unique users']) head.append(make('th', {}, name));
+          const head = make('tr'); head.append(make('th', {}, 'Type'));
+          for (const name of ['Events', 'Unique users']) head.append(make('th', { class: 'n' }, name));
           $('counts').replaceChildren(head, ...counts.map(count => {
             const row = make('tr'); row.append(make('td', {}, count.eventType));
             for (const n of [count.count, count.uniqueUsers]) row.append(make('td', { class: 'n' }, n.toLocaleString()));
@@ -171,8 +199,17 @@ package enum ExplorerPage {
         }
 
         const day = n => new Date(Date.now() - n * 864e5).toISOString().slice(0, 10);
+        function countsBetween(start, end) {
+          return `query {\n  analytics {\n    eventCounts(timeRange: {\n      start: "${start}", end: "${end}"\n    }) {\n      eventType\n      count\n      uniqueUsers\n    }\n  }\n}`;
+        }
+        // The first example asks for what the chart shows, unless it was edited.
+        function showRange(start, end) {
+          const isUntouched = $('query').value === examples['Events by type'];
+          examples['Events by type'] = countsBetween(start, end);
+          if (isUntouched) $('query').value = examples['Events by type'];
+        }
         const examples = {
-          'Events by type': `query {\n  analytics {\n    eventCounts(timeRange: { start: "${day(7)}", end: "${day(-1)}" }) {\n      eventType\n      count\n      uniqueUsers\n    }\n  }\n}`,
+          'Events by type': countsBetween(day(7), day(-1)),
           'SQL': `query {\n  analytics {\n    sql(query: "SELECT type, count(*) AS n, max(time) AS latest FROM events GROUP BY type ORDER BY n DESC", limit: 100) {\n      columns { name type }\n      results\n      rowCount\n      truncated\n      snapshotId\n      elapsedMs\n    }\n  }\n}`,
           'Time travel': `query {\n  analytics {\n    timeTravel(timestamp: "${day(0)}", query: "SELECT count(*) AS n FROM events") {\n      results\n      snapshotId\n    }\n  }\n}`,
           'Tables': `query {\n  catalog {\n    tables {\n      name\n      location\n      currentSnapshotId\n      lastUpdated\n      recordCount\n      sizeInBytes\n      snapshots { id timestamp operation recordCount }\n    }\n  }\n}`,
@@ -202,7 +239,7 @@ package enum ExplorerPage {
             const body = await ask(`{ __schema { types { kind name description fields { name description args { name type { ...T } } type { ...T } }
               inputFields { name description type { ...T } } } } } ${type.slice(type.indexOf('fragment'))}`);
             const show = t => t.kind === 'NON_NULL' ? show(t.ofType) + '!' : t.kind === 'LIST' ? '[' + show(t.ofType) + ']' : t.name;
-            $('schema').replaceChildren(...body.data.__schema.types.filter(t => !t.name.startsWith('__')).map(t => {
+            $('schema').replaceChildren(...body.data.__schema.types.filter(t => !t.name.startsWith('__') && t.kind !== 'SCALAR').map(t => {
               const box = make('details'), title = make('summary'); title.append(make('code', {}, `${t.kind.toLowerCase()} ${t.name}`));
               if (t.description) title.append(' – ' + t.description);
               box.append(title);
