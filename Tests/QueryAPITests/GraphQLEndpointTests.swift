@@ -70,6 +70,25 @@ import Testing
         await fixture.close()
     }
 
+    @Test func `one request runs only so many queries`() async throws {
+        let fixture = try await TableFixture()
+        let endpoint = try GraphQLEndpoint(service: fixture.service)
+        let count = QueryContext.queriesPerRequestMax + 2
+        let fields = (0..<count).map { "a\($0): sql(query: \"SELECT \($0) AS n\") { rowCount }" }
+        // The budget is of each request alone.
+        for _ in 0..<2 {
+            let body: JSONValue = ["query": .string("{ analytics { \(fields.joined(separator: " ")) } }")]
+            let response = await endpoint.respond(
+                to: HTTPRequest(
+                    method: .post, target: "/graphql", headers: ["Content-Type": "application/json"],
+                    body: body.serialized()))
+            let errors = try #require(try JSONValue.parse(response.body)["errors"]?.array)
+            #expect(!errors.isEmpty)
+            #expect(errors.allSatisfy { $0["message"]?.string?.contains("at most 16 queries") == true })
+        }
+        await fixture.close()
+    }
+
     @Test func `introspection can be switched off`() async throws {
         let fixture = try await TableFixture()
         for (isEnabled, query) in [

@@ -4,12 +4,39 @@ import IcebergCatalog
 import IcebergSpec
 import IcebergTable
 import JSONFormat
+import Synchronization
 
 /// What every resolver works with.
 package struct QueryContext: Sendable {
     let service: QueryService
     let startedAt: UInt64
     let cacheBytesMax: Int
+    /// SQL that this request has run.
+    private let run = RequestBudget()
+
+    /// The context of one more request.
+    func next() -> QueryContext { QueryContext(service: service, startedAt: startedAt, cacheBytesMax: cacheBytesMax) }
+
+    init(service: QueryService, startedAt: UInt64, cacheBytesMax: Int) {
+        self.service = service
+        self.startedAt = startedAt
+        self.cacheBytesMax = cacheBytesMax
+    }
+
+    /// Counts a query that the request is about to run.
+    ///
+    /// - Throws: `.badInput` beyond what one request may run: aliases must not fill the queue that all callers share.
+    func admitQuery() throws(QueryError) {
+        guard run.count.add(1, ordering: .relaxed).newValue <= Self.queriesPerRequestMax else {
+            throw QueryError(.badInput, "One request may run at most \(Self.queriesPerRequestMax) queries.")
+        }
+    }
+
+    static let queriesPerRequestMax = 16
+}
+
+private final class RequestBudget: Sendable {
+    let count = Atomic(0)
 }
 
 /// Joins the schema to the service. Resolvers give plain data; the fields below are taken from it by name.
@@ -34,6 +61,7 @@ enum Resolvers {
     }
 
     @Sendable private static func eventCounts(_ request: Request) async throws -> GraphQLOutput {
+        try request.context.admitQuery()
         let arguments = request.arguments
         guard let start = time(arguments["timeRange"]?["start"]), let end = time(arguments["timeRange"]?["end"]) else {
             throw QueryError(.badInput, "timeRange needs a start and an end.")
@@ -54,6 +82,7 @@ enum Resolvers {
     }
 
     @Sendable private static func timeTravel(_ request: Request) async throws -> GraphQLOutput {
+        try request.context.admitQuery()
         let service = request.context.service
         let (timestamp, snapshotID) = (time(request.arguments["timestamp"]), request.arguments["snapshotId"]?.string)
         guard timestamp != nil || snapshotID != nil else {
@@ -64,6 +93,7 @@ enum Resolvers {
     }
 
     @Sendable private static func sql(_ request: Request) async throws -> GraphQLOutput {
+        try request.context.admitQuery()
         let limit = request.arguments["limit"]?.integer
         if let limit, limit < 0 { throw QueryError(.badInput, "limit must not be negative.") }
         let answer = try await request.context.service.sql(
@@ -129,6 +159,7 @@ enum Resolvers {
     }
 
     @Sendable private static func queryPlan(_ request: Request) async throws -> GraphQLOutput {
-        .json(PlanView.json(try await request.context.service.explain(request.arguments["sql"]?.string ?? "")))
+        try request.context.admitQuery()
+        return .json(PlanView.json(try await request.context.service.explain(request.arguments["sql"]?.string ?? "")))
     }
 }

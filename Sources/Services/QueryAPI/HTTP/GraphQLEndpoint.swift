@@ -49,7 +49,7 @@ package struct GraphQLEndpoint: Sendable {
             let parameters = isReadOnly ? try Self.parameters(ofGet: request) : try Self.parameters(ofPost: request)
             let answer = await executor.execute(
                 parameters.query, operationName: parameters.operationName, variables: parameters.variables,
-                context: context, isReadOnly: isReadOnly)
+                context: context.next(), isReadOnly: isReadOnly)
             if answer.errors.contains(where: { $0.code == "OPERATION_NOT_ALLOWED" }) {
                 return Self.response(405, mediaType, answer.json, headers: ["Allow": "POST"])
             }
