@@ -10,18 +10,21 @@ package enum CompactionRoutes {
     package static func router(_ service: CompactionService) -> Router {
         var router = Router()
         router.post("/compact/{table}") { context in
-            try await run(.compact(force: try context.flag("force")), dryRunDefault: false, context, service)
+            try check(context.request, parameters: ["force"])
+            return try await run(.compact(force: try context.flag("force")), dryRunDefault: false, context, service)
         }
         router.get("/compact/{table}/status") { context in
             .json(try await status(of: context.parameter("table"), service))
         }
         router.post("/expire/{table}") { context in
+            try check(context.request, parameters: ["older_than_days"])
             let days = try context.query("older_than_days", in: 0...36_500)
             return try await run(
                 .expire(retentionDays: days ?? service.configuration.retentionDays), dryRunDefault: false, context,
                 service)
         }
         router.post("/orphans/{table}") { context in
+            try check(context.request, parameters: ["older_than_hours"])
             let hours = try context.query("older_than_hours", in: CompactionLimits.orphanAgeHoursMin...876_000)
             return try await run(.orphans(ageHoursMin: hours ?? 72), dryRunDefault: true, context, service)
         }
@@ -40,6 +43,23 @@ package enum CompactionRoutes {
         }
         router.errorMapper = { ($0 as? CompactionError).map(serviceError) }
         return router
+    }
+
+    /// Refuses what would be ignored: `?dryrun=true`, or a body that asks for a dry run, must not rewrite or delete.
+    static func check(_ request: HTTPRequest, parameters: [String]) throws(ServiceError) {
+        let allowed = parameters + ["dry_run", "wait"]
+        var seen: Set<String> = []
+        for (name, _) in request.query {
+            guard allowed.contains(name) else {
+                throw .badRequest(
+                    "there is no parameter \"\(name.prefix(100))\"; there are \(allowed.joined(separator: ", "))")
+            }
+            guard seen.insert(name).inserted else { throw .badRequest("the parameter \(name) is given twice") }
+        }
+        let body = request.body.filter { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+        guard body.isEmpty || body == Array("{}".utf8) else {
+            throw .badRequest("this call takes no body: \(allowed.joined(separator: ", ")) are parameters of the query")
+        }
     }
 
     private static func run(
