@@ -64,6 +64,9 @@ import Testing
         let bytes = try connection.query(
             "SELECT repeat('x', 100) FROM range(100)", limits: DuckDBResultLimits(bytesMax: 1000))
         #expect(bytes.isTruncated && bytes.rows.count == 10)
+        #expect(throws: DuckDBError.self) {
+            _ = try connection.query("SELECT repeat('x', 2000)", limits: DuckDBResultLimits(bytesMax: 1000))
+        }
     }
 
     static let errors: [(String, DuckDBError.Code)] = [

@@ -113,10 +113,15 @@ struct PreparedStatement: ~Copyable {
                 }
                 var values: [JSONValue] = []
                 values.reserveCapacity(readers.count)
+                let before = bytes
                 for reader in readers {
                     let value = try reader.value(at: row)
                     bytes += value.approximateBytes
                     values.append(value)
+                }
+                guard bytes - before <= limits.bytesMax else {
+                    throw DuckDBError(
+                        .outOfMemory, "A row of the result is larger than the \(limits.bytesMax) bytes of all.")
                 }
                 rows.append(values)
             }

@@ -45,7 +45,9 @@ package enum QueryWorker {
                 case .interrupted: .timeout
                 case .io, .failed: .failed
                 }
-            return ["error": ["code": .string(code.rawValue), "message": .string(error.message)]]
+            // DuckDB goes on with advice about settings, which callers cannot change.
+            let message = code == .memory ? String(error.message.prefix { $0 != "\n" }) : error.message
+            return ["error": ["code": .string(code.rawValue), "message": .string(message)]]
         }
     }
 
