@@ -96,6 +96,8 @@ struct EventParserTests {
         (#"{"specversion":"1.0","id":"a","id":"b","type":"t","source":"s"}"#, .duplicateAttribute, "id"),
         (#"{"specversion":"1.0","id":"a","type":"t\u0000","source":"s"}"#, .invalidValue, "type"),
         (#"{"specversion":"1.0","id":"a","type":"\ud800","source":"s"}"#, .invalidValue, "type"),
+        (#"{"specversion":"1.0","id":"a","type":"t\u0085","source":"s"}"#, .invalidValue, "type"),
+        ("{\"specversion\":\"1.0\",\"id\":\"a\u{9F}\",\"type\":\"t\",\"source\":\"s\"}", .invalidValue, "id"),
         (
             #"{"specversion":"1.0","id":"a","type":"t","source":"s","time":"2024-02-30T00:00:00Z"}"#, .invalidTime,
             "time"
@@ -211,6 +213,11 @@ struct EventParserTests {
         let declared = type.map { #","datacontenttype":"\#($0)""# } ?? ""
         let event = try #require(try events(parse(minimal.dropLast() + "\(declared),\"data\":\(data)}")).first)
         #expect(event.data == stored && !event.isBase64)
+    }
+
+    @Test func `what follows the control characters is text`() throws {
+        let body = "{\"specversion\":\"1.0\",\"id\":\"\\u00a0\",\"type\":\"é\u{A0}\",\"source\":\"~\"}"
+        #expect(try events(parse(body)).first?.type == "é\u{A0}")
     }
 
     @Test func `a lone surrogate in data, as browsers send it, is kept`() throws {

@@ -360,7 +360,12 @@ bool is_attribute_name(text name) {
 }
 
 bool has_control(text value) {
-    for (char c : value) if (byte(c) < 0x20 || c == 0x7F) return true;
+    for (size_t i = 0; i < value.size(); i++) {
+        uint8_t c = byte(value[i]);
+        if (c < 0x20 || c == 0x7F) return true;
+        // U+0080 to U+009F; 0xC2 only ever begins a character of two bytes.
+        if (c == 0xC2 && i + 1 < value.size() && byte(value[i + 1]) < 0xA0) return true;
+    }
     return false;
 }
 
