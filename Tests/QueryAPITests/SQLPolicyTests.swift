@@ -97,6 +97,13 @@ import Testing
             "time >= TIMESTAMP '2024-01-01 10:00:00'",
             [ColumnCondition(column: "time", comparison: .greaterOrEqual, values: [time("2024-01-01T10:00:00Z")])]
         ),
+        // DuckDB ignores the offset of a TIMESTAMP: a bound that applied it would leave out files that matter.
+        ("time < TIMESTAMP '2024-01-01 10:00:00+02:00'", []),
+        ("time < CAST('2024-01-01T10:00:00-08:00' AS TIMESTAMP)", []),
+        (
+            "time < TIMESTAMP '2024-01-01T10:00:00Z'",
+            [ColumnCondition(column: "time", comparison: .less, values: [time("2024-01-01T10:00:00Z")])]
+        ),
         (
             "time >= TIMESTAMPTZ '2024-01-01 10:00:00+02:00'",
             [ColumnCondition(column: "time", comparison: .greaterOrEqual, values: [time("2024-01-01T08:00:00Z")])]

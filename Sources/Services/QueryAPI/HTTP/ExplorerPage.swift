@@ -113,8 +113,17 @@ package enum ExplorerPage {
 
         let isFirst = true, redraw = () => {};
         const time = s => new Date(s * 1000).toISOString();
+        let column;
+        // The five-column event table calls it timestamp.
+        async function timeColumn() {
+          if (column) return column;
+          const body = await ask('{ catalog { table(name: "events") { columns { name } } } }');
+          const names = (body.data?.catalog.table?.columns || []).map(c => c.name);
+          return column = !names.includes('time') && names.includes('timestamp') ? 'timestamp' : 'time';
+        }
         async function extent() {
-          const sql = 'SELECT epoch(min(time)) AS first, epoch(max(time)) AS last FROM events';
+          const name = await timeColumn();
+          const sql = `SELECT epoch(min("${name}")) AS first, epoch(max("${name}")) AS last FROM events`;
           const body = await ask('query ($sql: String!) { analytics { sql(query: $sql) { results } } }', { sql });
           if (!body.data) throw new Error(body.errors[0].message);
           return body.data.analytics.sql.results[0];
@@ -130,8 +139,9 @@ package enum ExplorerPage {
           const seconds = wanted || Math.max(3600, until - (known.first ?? until));
           const buckets = seconds <= 3600 ? 12 : seconds <= 604800 ? 24 : 30, step = Math.ceil(seconds / buckets);
           const end = wanted ? Math.ceil(until / step) * step : Math.ceil(until), start = end - step * buckets;
-          const sql = `SELECT type, CAST(floor((epoch(time) - ${start}) / ${step}) AS INTEGER) AS bucket, count(*) AS n ` +
-            `FROM events WHERE time >= TIMESTAMPTZ '${time(start)}' AND time < TIMESTAMPTZ '${time(end)}' GROUP BY ALL`;
+          const at = '"' + await timeColumn() + '"';
+          const sql = `SELECT type, CAST(floor((epoch(${at}) - ${start}) / ${step}) AS INTEGER) AS bucket, count(*) AS n ` +
+            `FROM events WHERE ${at} >= TIMESTAMP '${time(start)}' AND ${at} < TIMESTAMP '${time(end)}' GROUP BY ALL`;
           const body = await ask(`query ($range: TimeRange!, $sql: String!) { analytics {
             eventCounts(timeRange: $range) { eventType count uniqueUsers } sql(query: $sql) { results } } }`,
             { range: { start: time(start), end: time(end) }, sql });

@@ -41,8 +41,11 @@ enum PredicateMapping {
         case (.timestamp, .timestamp(let time)): .timestamp(time.microseconds)
         case (.timestamptz, .string(let text)):
             ConstantEvaluator.timestamp(text).map { .timestamptz($0.microseconds) }
+        case (.timestamp, .string(let text)):
+            ConstantEvaluator.localTimestamp(text).map { .timestamp($0.microseconds) }
         case (.date, .timestamp(let time)): day(time)
-        case (.date, .string(let text)): Timestamp(rfc3339: text, dateOnly: true).flatMap(day)
+        case (.date, .string(let text)) where text.utf8.count == 10:
+            Timestamp(rfc3339: text, dateOnly: true).flatMap(day)
         default: nil
         }
     }

@@ -49,8 +49,8 @@ struct ConstantEvaluator: Sendable {
             return nil
         }
         switch (type, child) {
-        case ("TIMESTAMP", .string(let text)), ("TIMESTAMP WITH TIME ZONE", .string(let text)):
-            return Self.timestamp(text).map { .timestamp($0) }
+        case ("TIMESTAMP", .string(let text)): return Self.localTimestamp(text).map { .timestamp($0) }
+        case ("TIMESTAMP WITH TIME ZONE", .string(let text)): return Self.timestamp(text).map { .timestamp($0) }
         case ("TIMESTAMP", .timestamp), ("TIMESTAMP WITH TIME ZONE", .timestamp), ("TIMESTAMP", .relative),
             ("TIMESTAMP WITH TIME ZONE", .relative):
             return child
@@ -108,7 +108,13 @@ struct ConstantEvaluator: Sendable {
         }
     }
 
-    /// Text as DuckDB reads it in a session whose time zone is UTC; nil for forms this does not know.
+    /// Text as DuckDB reads it for a TIMESTAMP, which ignores an offset; nil for a text with one but `Z`.
+    static func localTimestamp(_ text: String) -> Timestamp? {
+        if text.utf8.count == 10 { return Timestamp(rfc3339: text, dateOnly: true) }
+        return Timestamp(rfc3339: text.hasSuffix("Z") ? text : text + "Z")
+    }
+
+    /// Text as DuckDB reads it for a TIMESTAMPTZ in a session whose time zone is UTC; nil for forms this does not know.
     static func timestamp(_ text: String) -> Timestamp? {
         Timestamp(rfc3339: text, dateOnly: true) ?? Timestamp(rfc3339: text + "Z")
     }
