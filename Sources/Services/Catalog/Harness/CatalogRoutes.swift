@@ -12,7 +12,9 @@ extension CatalogHarness {
             do throws(CatalogError) {
                 return try access.caller(of: request)
             } catch {
-                throw ServiceError(status: error.status, type: error.code.rawValue, error.message)
+                throw ServiceError(
+                    status: error.status, type: error.code.rawValue, error.message,
+                    headers: error.status == 401 ? ["WWW-Authenticate": "Bearer"] : [:])
             }
         }
         router.on(.post, "/v1/oauth/tokens", access: .open, isAudited: true) { context in

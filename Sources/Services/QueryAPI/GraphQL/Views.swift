@@ -87,7 +87,10 @@ enum PlanView {
         object["name"] = .string(table.identifier.description)
         object["snapshotId"] = .string(table.snapshotID)
         object["deleteFiles"] = JSONValue(Set(table.plan.files.flatMap(\.deletes).map(\.path)).count)
-        object["prunedBy"] = .array(Set(table.conditions.map(\.column)).sorted().map { .string($0) })
+        let counts = table.plan.counts
+        let isPruned = counts.filesPrunedByPartition + counts.filesPrunedByBounds > 0
+        let columns = isPruned ? Set(table.conditions.map(\.column)).sorted() : []
+        object["prunedBy"] = .array(columns.map { .string($0) })
         return .object(object)
     }
 
