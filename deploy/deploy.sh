@@ -4,24 +4,12 @@
 # Makes a release (a versioned directory that is never changed afterwards), points each service's `current` link at it in
 # turn, restarts the service and waits until it is ready. A service that does not come up is put back to its former
 # release, as are those switched before it, and the deployment fails.
+# Environment files are read in subshells on purpose: nothing of them may change this script's own variables.
+# shellcheck disable=SC2030,SC2031
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-environment=${1:-}
-require_environment "$environment"
-shift
-confirmed=false chosen=()
-for argument in "$@"; do
-    if [ "$argument" = --yes ]; then confirmed=true; else require_service "$argument" && chosen+=("$argument"); fi
-done
-[ ${#chosen[@]} -gt 0 ] || fail "name the services to deploy: ${services[*]}"
-
-if [ "$environment" = production ] && [ "$confirmed" = false ]; then
-    [ -t 0 ] || fail "deploying to production needs a confirmation: give --yes"
-    read -r -p "Deploy ${chosen[*]} to PRODUCTION? (yes/no) " answer
-    [ "$answer" = yes ] || fail "not confirmed: nothing was changed"
-fi
-
+read_choice "deploying to" "$@"
 home=$var/$environment
 mkdir -p "$home/releases"
 # One deployment of an environment at a time.
@@ -48,7 +36,7 @@ mv "$release.part" "$release"
 
 for service in "${chosen[@]}"; do
     [ -x "$release/bin/analytics-$service" ] || fail "the build made no analytics-$service"
-    # shellcheck disable=SC2030,SC2034
+    # shellcheck disable=SC2034
     (
         set -a
         # shellcheck disable=SC1090
@@ -84,7 +72,6 @@ for service in "${chosen[@]}"; do
         supervisor "$environment" stop "$service" > /dev/null || true
     fi
     for done in "${switched[@]}"; do
-        # shellcheck disable=SC2031
         [ "$done" = "$service" ] || "$root/deploy/rollback.sh" "$environment" --yes "$done" || true
     done
     fail "$service of release $version did not come up: put back"

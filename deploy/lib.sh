@@ -29,6 +29,23 @@ require_service() {
     esac
 }
 
+# Reads ENVIRONMENT [--yes] SERVICE… into `environment` and `chosen`, and asks before production is touched:
+# read_choice WHAT ARGUMENT…, where WHAT says what is about to be done.
+read_choice() {
+    local what=$1 confirmed=false argument answer
+    environment=${2:-} chosen=()
+    require_environment "$environment"
+    for argument in "${@:3}"; do
+        if [ "$argument" = --yes ]; then confirmed=true; else require_service "$argument" && chosen+=("$argument"); fi
+    done
+    [ ${#chosen[@]} -gt 0 ] || fail "name the services: ${services[*]}"
+    if [ "$environment" = production ] && [ "$confirmed" = false ]; then
+        [ -t 0 ] || fail "$what production needs a confirmation: give --yes"
+        read -r -p "$what PRODUCTION: ${chosen[*]}. Go on? (yes/no) " answer
+        [ "$answer" = yes ] || fail "not confirmed: nothing was changed"
+    fi
+}
+
 # Runs a command as root: directly, or through sudo.
 as_root() {
     if [ "$(id -u)" = 0 ]; then

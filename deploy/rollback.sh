@@ -3,19 +3,7 @@
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-environment=${1:-}
-require_environment "$environment"
-shift
-confirmed=false chosen=()
-for argument in "$@"; do
-    if [ "$argument" = --yes ]; then confirmed=true; else require_service "$argument" && chosen+=("$argument"); fi
-done
-[ ${#chosen[@]} -gt 0 ] || fail "name the services to roll back: ${services[*]}"
-if [ "$environment" = production ] && [ "$confirmed" = false ]; then
-    [ -t 0 ] || fail "rolling production back needs a confirmation: give --yes"
-    read -r -p "Roll ${chosen[*]} back in PRODUCTION? (yes/no) " answer
-    [ "$answer" = yes ] || fail "not confirmed: nothing was changed"
-fi
+read_choice "rolling back" "$@"
 home=$var/$environment
 
 # All or none: look first.

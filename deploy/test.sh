@@ -8,8 +8,8 @@
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-chosen=${1:-all}
-case $chosen in all | swift | end-to-end) ;; *) fail "the suite is '$chosen': give swift, end-to-end, or nothing for all" ;; esac
+suite=${1:-all}
+case $suite in all | swift | end-to-end) ;; *) fail "the suite is '$suite': give swift, end-to-end, or nothing for all" ;; esac
 cd "$root"
 started=$SECONDS
 
@@ -31,7 +31,7 @@ export SEAWEEDFS_BINARY=$tools/bin/weed
 [ ! -d "$root/../shared/corpora" ] || export ANALYTICS_CORPORA=$root/../shared/corpora
 say "PyIceberg, DuckDB, ClickHouse and SeaweedFS are ready"
 
-if [ "$chosen" != end-to-end ]; then
+if [ "$suite" != end-to-end ]; then
     step "Format and shell scripts"
     swift format lint --strict -r Sources Tests Package.swift
     "$tools/bin/shellcheck" -x deploy/*.sh deploy/demo/*.sh .ci/run
@@ -42,7 +42,7 @@ if [ "$chosen" != end-to-end ]; then
     swift test --skip-build
 fi
 
-if [ "$chosen" != swift ]; then
+if [ "$suite" != swift ]; then
     step "Building the executables"
     deploy/build.sh
     step "Preparing real events"
