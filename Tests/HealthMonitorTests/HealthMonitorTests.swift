@@ -159,6 +159,8 @@ private struct QuickClock: MonotonicClock {
         let values = [
             "BINDINGS_FILE": bindings, "OBJECT_STORE": "file://\(directory)/store",
             "HEALTH_INTERVAL_SECONDS": "0.1", "HEALTH_STATE_FILE": "\(directory)/health.json",
+            // However busy the machine: a slow answer is not a stopped worker.
+            "HEALTH_TIMEOUT_MS": "60000", "HEALTH_STORE_TIMEOUT_MS": "60000",
         ]
         var others: [Component: Running] = [:]
         for component in Component.workers {
