@@ -90,7 +90,7 @@ private func expectedIDs(_ sequences: ClosedRange<UInt64>) -> [String] {
 }
 
 /// A catalog that loses replies, or requests, or is overtaken.
-final class FaultyCatalog: TableCatalog {
+final class FaultyCatalog: ForwardingCatalog {
     enum Fault: Sendable { case none, loseReply, loseRequest, conflict, reject, removeSpecs }
 
     let inner: DirectCatalog
@@ -122,35 +122,6 @@ final class FaultyCatalog: TableCatalog {
             _ = await inner.commit(table, requirements: [], updates: [.removePartitionSpecs([1, 2])])
             return .rejected(CatalogError(.commitFailed, "another was first"))
         }
-    }
-
-    func listNamespaces(under parent: NamespaceName?) async throws(CatalogError) -> [NamespaceName] {
-        try await inner.listNamespaces(under: parent)
-    }
-    func namespaceExists(_ name: NamespaceName) async throws(CatalogError) -> Bool {
-        try await inner.namespaceExists(name)
-    }
-    func createNamespace(_ name: NamespaceName, properties: [String: String]) async throws(CatalogError) {
-        try await inner.createNamespace(name, properties: properties)
-    }
-    func dropNamespace(_ name: NamespaceName) async throws(CatalogError) { try await inner.dropNamespace(name) }
-    func listTables(in namespace: NamespaceName) async throws(CatalogError) -> [TableIdentifier] {
-        try await inner.listTables(in: namespace)
-    }
-    func tableExists(_ table: TableIdentifier) async throws(CatalogError) -> Bool {
-        try await inner.tableExists(table)
-    }
-    func loadTable(_ table: TableIdentifier) async throws(CatalogError) -> LoadedTable {
-        try await inner.loadTable(table)
-    }
-    func createTable(_ table: TableIdentifier, _ creation: TableCreation) async throws(CatalogError) -> LoadedTable {
-        try await inner.createTable(table, creation)
-    }
-    func dropTable(_ table: TableIdentifier, purge: Bool) async throws(CatalogError) {
-        try await inner.dropTable(table, purge: purge)
-    }
-    func renameTable(_ source: TableIdentifier, to destination: TableIdentifier) async throws(CatalogError) {
-        try await inner.renameTable(source, to: destination)
     }
 }
 
@@ -309,8 +280,8 @@ struct TableCommitterTests {
 }
 
 /// Holds one commit back until it is let go.
-private actor ZombieCatalog: TableCatalog {
-    private let inner: DirectCatalog
+private actor ZombieCatalog: ForwardingCatalog {
+    let inner: DirectCatalog
     private var held: (requirements: [TableRequirement], updates: [TableUpdate], table: TableIdentifier)?
     private var arrived: CheckedContinuation<Void, Never>?
 
@@ -338,34 +309,5 @@ private actor ZombieCatalog: TableCatalog {
     func release() async {
         guard let held else { return }
         _ = await inner.commit(held.table, requirements: held.requirements, updates: held.updates)
-    }
-
-    func listNamespaces(under parent: NamespaceName?) async throws(CatalogError) -> [NamespaceName] {
-        try await inner.listNamespaces(under: parent)
-    }
-    func namespaceExists(_ name: NamespaceName) async throws(CatalogError) -> Bool {
-        try await inner.namespaceExists(name)
-    }
-    func createNamespace(_ name: NamespaceName, properties: [String: String]) async throws(CatalogError) {
-        try await inner.createNamespace(name, properties: properties)
-    }
-    func dropNamespace(_ name: NamespaceName) async throws(CatalogError) { try await inner.dropNamespace(name) }
-    func listTables(in namespace: NamespaceName) async throws(CatalogError) -> [TableIdentifier] {
-        try await inner.listTables(in: namespace)
-    }
-    func tableExists(_ table: TableIdentifier) async throws(CatalogError) -> Bool {
-        try await inner.tableExists(table)
-    }
-    func loadTable(_ table: TableIdentifier) async throws(CatalogError) -> LoadedTable {
-        try await inner.loadTable(table)
-    }
-    func createTable(_ table: TableIdentifier, _ creation: TableCreation) async throws(CatalogError) -> LoadedTable {
-        try await inner.createTable(table, creation)
-    }
-    func dropTable(_ table: TableIdentifier, purge: Bool) async throws(CatalogError) {
-        try await inner.dropTable(table, purge: purge)
-    }
-    func renameTable(_ source: TableIdentifier, to destination: TableIdentifier) async throws(CatalogError) {
-        try await inner.renameTable(source, to: destination)
     }
 }
