@@ -50,7 +50,7 @@ package struct EventParser: Sendable {
         case binary
     }
 
-    /// Reads `request`, received `now`. Cost: one pass over the body, about 1 GB/s, no allocation for single events.
+    /// Reads `request`, received `now`. Cost: one pass over the body, no allocation for single events.
     ///
     /// - Throws: `.malformed` when the body as a whole is not what it says, `.unsupportedMediaType`, `.tooLarge` for too
     ///   many events.
