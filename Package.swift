@@ -45,6 +45,10 @@ let cLibraries: [CLibrary] = [
     .installed("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
     .installed("CSnappy", pkgConfig: nil, apt: "libsnappy-dev"),
     .installed("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    .installed("CLZ4", pkgConfig: "liblz4", apt: "liblz4-dev"),
+    .installed("CBrotli", pkgConfig: nil, apt: "libbrotli-dev"),
+    .installed("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
+    .installed("CRoaring", pkgConfig: nil, apt: "libroaring-dev"),
     .installed("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
     .installed("CDuckDB", pkgConfig: "duckdb", apt: "libduckdb"),
     .shim("CSimdJSON", links: ["simdjson"]),
@@ -59,8 +63,9 @@ let layers = [
             module("Bytes"),
             module("Clocks", uses: ["Bytes"]),
             module("Concurrency"),
-            module("Checksums", uses: ["Bytes", "COpenSSL"]),
-            module("Compression", uses: ["Bytes", "CZstd", "CSnappy", "CZlib"]),
+            module("Checksums", uses: ["Bytes", "COpenSSL", "CXXHash"]),
+            module("Compression", uses: ["Bytes", "CZstd", "CSnappy", "CZlib", "CLZ4", "CBrotli"]),
+            module("Bitmaps", uses: ["Bytes", "CRoaring"]),
         ]),
     Layer(
         folder: "Formats",
@@ -70,6 +75,7 @@ let layers = [
             module(
                 "ParquetFormat",
                 uses: ["Bytes", "Checksums", "Compression", "CZstd", "CSnappy", "CZlib"]),
+            module("PuffinFormat", uses: ["Bytes", "Bitmaps", "Checksums", "Compression", "JSONFormat"]),
             module("GraphQLFormat", uses: ["Bytes", "JSONFormat"]),
         ]),
     Layer(
@@ -105,6 +111,12 @@ let layers = [
                     "Concurrency", "Bytes", "Checksums", "Clocks", "JSONFormat", "AvroFormat", "ParquetFormat",
                     "ObjectStore",
                     "IcebergSpec",
+                ]),
+            module(
+                "IcebergData",
+                uses: [
+                    "Concurrency", "Bytes", "Bitmaps", "Checksums", "Clocks", "JSONFormat", "AvroFormat",
+                    "ParquetFormat", "PuffinFormat", "ObjectStore", "IcebergSpec", "IcebergTable",
                 ]),
             module(
                 "IcebergCatalog",
@@ -206,6 +218,15 @@ let programs: KeyValuePairs = [
     "analytics-inspect": "Inspect",
 ]
 
+/// Programs that are not deployed: examples, benchmarks, drivers of the interoperability tests.
+struct Tool {
+    let name: String
+    let folder: String
+    let uses: [String]
+}
+
+let tools: [Tool] = []
+
 /// Base to Iceberg: what others can build on.
 let coreLayers = ["Base", "Formats", "Runtime", "Ports", "Iceberg"]
 
@@ -284,6 +305,13 @@ for (program, service) in programs where isSelected(service) {
             name: program, dependencies: closure(of: [service]).sorted().map { .byName(name: $0) },
             path: "Sources/Programs/\(program)", swiftSettings: strict))
     products.append(.executable(name: program, targets: [program]))
+}
+for tool in tools where tool.uses.allSatisfy(isSelected) {
+    targets.append(
+        .executableTarget(
+            name: tool.name, dependencies: closure(of: tool.uses).sorted().map { .byName(name: $0) },
+            path: "\(tool.folder)/\(tool.name)", swiftSettings: strict))
+    products.append(.executable(name: tool.name, targets: [tool.name]))
 }
 if selection == nil {
     let core = layers.filter { coreLayers.contains($0.folder) }.flatMap(\.modules).map(\.name)
