@@ -17,6 +17,12 @@ import Testing
         #expect(CRC32C.checksum(bytes[cut...], seed: CRC32C.checksum(bytes[..<cut])) == CRC32C.checksum(bytes))
     }
 
+    @Test func `XXH64 gives the published values`() {
+        #expect(XXH64.hash([UInt8]()) == 0xEF46_DB37_51D8_E999)
+        #expect(XXH64.hash(Array("abc".utf8)) == 0x44BC_2CF5_AD77_0999)
+        #expect(XXH64.hash(Array("abc".utf8), seed: 1) != XXH64.hash(Array("abc".utf8)))
+    }
+
     @Test func `digests give the published values`() {
         let sha = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         #expect(Hexadecimal.encode(Digest.sha256(Array("abc".utf8))) == sha)

@@ -18,6 +18,19 @@ import Testing
         }
         let snappy = try bytes.withUnsafeBytes { try Snappy.compress($0) }
         #expect(try snappy.withUnsafeBytes { try Snappy.decompress($0, limit: bytes.count) } == bytes)
+        let lz4 = try bytes.withUnsafeBytes { try LZ4.compress($0) }
+        #expect(try lz4.withUnsafeBytes { try LZ4.decompress($0, limit: bytes.count) } == bytes)
+        for level: Int32 in [0, 4, 11] where bytes.count < 1_000_000 || level < 11 {
+            let brotli = try bytes.withUnsafeBytes { try Brotli.compress($0, level: level) }
+            #expect(try brotli.withUnsafeBytes { try Brotli.decompress($0, limit: bytes.count) } == bytes)
+        }
+    }
+
+    @Test(arguments: [-1, 12] as [Int32])
+    func `a brotli level that does not exist is refused`(level: Int32) {
+        #expect(throws: CompressionError.self) {
+            try [1, 2, 3].withUnsafeBytes { try Brotli.compress($0, level: level) }
+        }
     }
 
     @Test func `a bomb stops at the limit`() throws {
@@ -31,6 +44,13 @@ import Testing
         #expect(throws: CompressionError.self) {
             try snappy.withUnsafeBytes { try Snappy.decompress($0, limit: limit) }
         }
+        let lz4 = try zeros.withUnsafeBytes { try LZ4.compress($0) }
+        #expect(throws: CompressionError.self) { try lz4.withUnsafeBytes { try LZ4.decompress($0, limit: limit) } }
+        let brotli = try zeros.withUnsafeBytes { try Brotli.compress($0, level: 1) }
+        let error = #expect(throws: CompressionError.self) {
+            try brotli.withUnsafeBytes { try Brotli.decompress($0, limit: limit) }
+        }
+        #expect(error?.code == .tooLarge)
     }
 
     @Test func `several gzip members and zstd frames in a row are one text`() throws {
@@ -56,6 +76,20 @@ import Testing
         for cut in 0..<snappy.count {
             #expect(throws: CompressionError.self) {
                 try snappy[..<cut].withUnsafeBytes { try Snappy.decompress($0, limit: 1000) }
+            }
+        }
+        let lz4 = try bytes.withUnsafeBytes { try LZ4.compress($0) }
+        let brotli = try bytes.withUnsafeBytes { try Brotli.compress($0) }
+        for cut in 0..<lz4.count {
+            #expect(throws: CompressionError.self) {
+                let decoded = try lz4[..<cut].withUnsafeBytes { try LZ4.decompress($0, limit: 1000) }
+                // A cut between two sequences is a shorter block: only the size, known from elsewhere, tells.
+                if decoded.count < bytes.count { throw CompressionError(.corrupt, codec: "lz4", "short") }
+            }
+        }
+        for cut in 0..<brotli.count {
+            #expect(throws: CompressionError.self) {
+                try brotli[..<cut].withUnsafeBytes { try Brotli.decompress($0, limit: 1000) }
             }
         }
     }
