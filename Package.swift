@@ -225,7 +225,9 @@ struct Tool {
     let uses: [String]
 }
 
-let tools: [Tool] = []
+let tools: [Tool] = [
+    Tool(name: "formats-driver", folder: "Tests/Programs", uses: ["Bytes", "Clocks", "JSONFormat", "ParquetFormat"])
+]
 
 /// Base to Iceberg: what others can build on.
 let coreLayers = ["Base", "Formats", "Runtime", "Ports", "Iceberg"]
