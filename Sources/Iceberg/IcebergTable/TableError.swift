@@ -10,8 +10,11 @@ public struct TableError: Error, Hashable, Sendable, CustomStringConvertible {
         case unsupported
         /// What the caller asks for makes no sense for this table.
         case invalid
-        /// A file to be replaced is no longer part of the table, or has new deletes: plan again.
+        /// A commit since the change was planned conflicts with it: a file is no longer part of the table, has new
+        /// deletes, or new rows match the filter. Plan again.
         case stale
+        /// A file matches a row filter in part: it must be rewritten or get row-level deletes.
+        case partial
         /// A file the table refers to does not exist.
         case missing
         /// The object store failed; `isRetryable` says whether to try again.

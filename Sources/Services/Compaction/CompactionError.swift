@@ -33,7 +33,7 @@ package struct CompactionError: Error, Hashable, Sendable, CustomStringConvertib
         let code: Code =
             switch error.code {
             case .malformed, .missing: .damaged
-            case .unsupported, .invalid: .refused
+            case .unsupported, .invalid, .partial: .refused
             case .stale: .conflict
             case .store: .unavailable
             }

@@ -55,7 +55,8 @@ public struct ScanPlanner: Sendable {
         let files = matching.map { entry in
             ScanPlan.File(
                 file: entry.file, dataSequenceNumber: entry.dataSequenceNumber ?? 0, snapshotID: entry.snapshotID ?? 0,
-                deletes: deletes?.deletes(applyingTo: entry).map(\.file) ?? [])
+                deletes: deletes?.deletes(applyingTo: entry).map(\.file) ?? [],
+                residual: pruner.residual(of: entry.file))
         }
         return ScanPlan(snapshot: snapshot, schema: schema, files: files, counts: counts)
     }

@@ -9,12 +9,18 @@ public struct ScanPlan: Sendable {
         /// The snapshot that added the file.
         public let snapshotID: Int64
         public let deletes: [DataFile]
+        /// What is left of the scan's predicate to be tested row by row: the partition has decided the rest.
+        public let residual: BoundPredicate
 
-        public init(file: DataFile, dataSequenceNumber: Int64, snapshotID: Int64, deletes: [DataFile]) {
+        public init(
+            file: DataFile, dataSequenceNumber: Int64, snapshotID: Int64, deletes: [DataFile],
+            residual: BoundPredicate = .alwaysTrue
+        ) {
             self.file = file
             self.dataSequenceNumber = dataSequenceNumber
             self.snapshotID = snapshotID
             self.deletes = deletes
+            self.residual = residual
         }
     }
 

@@ -6,6 +6,10 @@ import ObjectStore
 struct CommitBuilder {
     let base: TableMetadata
     let loader: ManifestLoader
+    /// The branch that is committed to.
+    let branch: String
+    /// The head of the branch; where the branch does not exist yet, the current snapshot, from which it starts.
+    let parent: Snapshot?
     let snapshotID: Int64
     /// Of the commit that is prepared.
     let sequenceNumber: Int64
@@ -17,15 +21,22 @@ struct CommitBuilder {
     private var manifestCount = 0
     private(set) var objects: [PreparedCommit.Object] = []
 
-    /// - Throws: `.unsupported` for a table of format version 1, which has no sequence numbers to order commits by.
+    /// - Throws: `.unsupported` for a table of format version 1, which has no sequence numbers to order commits by;
+    ///   `.invalid` when `branch` is a tag.
     init(
-        base: TableMetadata, loader: ManifestLoader, random: any RandomSource, now: Timestamp
+        base: TableMetadata, branch: String = SnapshotReference.main, loader: ManifestLoader,
+        random: any RandomSource, now: Timestamp
     ) throws(TableError) {
+        guard base.references[branch]?.kind != .tag else {
+            throw TableError(.invalid, "\(branch) is a tag: only branches can be committed to")
+        }
         guard base.formatVersion >= 2 else {
             throw TableError(.unsupported, "tables of format version \(base.formatVersion) are only read: upgrade to 2")
         }
         self.base = base
         self.loader = loader
+        self.branch = branch
+        parent = base.references[branch].map { base.snapshot(id: $0.snapshotID) } ?? base.currentSnapshot
         self.random = random
         self.now = now
         sequenceNumber = base.lastSequenceNumber + 1
@@ -71,15 +82,25 @@ struct CommitBuilder {
         return result.file
     }
 
-    /// Writes manifests of `entries`, one for each partition spec among them.
+    /// Writes manifests of `entries`, one for each content and partition spec among them, data first.
     mutating func writeManifests(_ entries: [ManifestEntry]) throws(TableError) -> [ManifestFile] {
-        var bySpec: [Int: [ManifestEntry]] = [:]
-        for entry in entries { bySpec[entry.file.specID, default: []].append(entry) }
         var files: [ManifestFile] = []
-        for (specID, entries) in bySpec.sorted(by: { $0.key < $1.key }) {
-            files.append(try writeManifest(entries, specID: specID))
+        for content in [ManifestFile.Content.data, .deletes] {
+            var bySpec: [Int: [ManifestEntry]] = [:]
+            for entry in entries where entry.content == content {
+                bySpec[entry.file.specID, default: []].append(entry)
+            }
+            for (specID, entries) in bySpec.sorted(by: { $0.key < $1.key }) {
+                files.append(try writeManifest(entries, specID: specID, content: content))
+            }
         }
         return files
+    }
+
+    /// The manifests of the parent that have or may have live files.
+    func liveManifests() async throws(TableError) -> [ManifestFile] {
+        guard let parent else { return [] }
+        return try await loader.manifests(of: parent).filter(\.mayHaveLiveFiles)
     }
 
     /// Takes back manifests of this commit that were merged into another.
@@ -107,7 +128,6 @@ struct CommitBuilder {
         var manifests = manifests
         let firstRowID = base.formatVersion >= 3 ? base.nextRowID ?? 0 : nil
         let nextRowID = firstRowID.map { ManifestList.assignRowIDs(&manifests, from: $0) }
-        let parent = base.currentSnapshot
         let location = try place("snap-\(snapshotID)-1-\(commitID).avro")
         let uri = loader.store.uri(of: location)
         do throws(IcebergError) {
@@ -124,29 +144,34 @@ struct CommitBuilder {
         let snapshot = Snapshot(
             snapshotID: snapshotID, parentSnapshotID: parent?.snapshotID, sequenceNumber: sequenceNumber,
             timestampMilliseconds: max(now.milliseconds, parent?.timestampMilliseconds ?? .min), manifestList: uri,
-            summary: changes.summary(operation, after: parent, extra: summary), schemaID: base.currentSchemaID,
+            summary: changes.summary(operation, after: parent, base: base, extra: summary),
+            schemaID: base.currentSchemaID,
             firstRowID: firstRowID, addedRows: nextRowID.map { $0 - (firstRowID ?? 0) })
         return PreparedCommit(
-            objects: objects, updates: updates(snapshot, properties), requirements: requirements(parent),
+            objects: objects, updates: updates(snapshot, properties), requirements: requirements,
             snapshot: snapshot)
     }
 
     private func updates(_ snapshot: Snapshot, _ properties: [String: String]) -> [TableUpdate] {
-        let main = base.references[SnapshotReference.main]
-        var reference = main ?? SnapshotReference(snapshotID: snapshot.snapshotID)
+        var reference = base.references[branch] ?? SnapshotReference(snapshotID: snapshot.snapshotID)
         reference.snapshotID = snapshot.snapshotID
         var updates: [TableUpdate] = [
-            .addSnapshot(snapshot), .setSnapshotReference(name: SnapshotReference.main, reference),
+            .addSnapshot(snapshot), .setSnapshotReference(name: branch, reference),
         ]
         if !properties.isEmpty { updates.append(.setProperties(properties)) }
         return updates
     }
 
-    private func requirements(_ parent: Snapshot?) -> [TableRequirement] {
+    private var requirements: [TableRequirement] {
         var requirements: [TableRequirement] = [
-            .referenceSnapshotID(reference: SnapshotReference.main, snapshotID: parent?.snapshotID)
+            .referenceSnapshotID(reference: branch, snapshotID: base.references[branch]?.snapshotID)
         ]
         if let uuid = base.tableUUID { requirements.insert(.tableUUID(uuid), at: 0) }
         return requirements
     }
+}
+
+extension ManifestEntry {
+    /// The content of the manifest that lists it.
+    var content: ManifestFile.Content { file.content == .data ? .data : .deletes }
 }

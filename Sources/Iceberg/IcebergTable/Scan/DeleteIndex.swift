@@ -2,14 +2,9 @@ import IcebergSpec
 
 /// The row-level deletes of a snapshot, found by the data file they apply to (specification: "Scan Planning").
 struct DeleteIndex {
-    private struct Partition: Hashable {
-        let specID: Int
-        let values: [Datum?]
-    }
-
     /// Equality deletes of unpartitioned specs: they apply everywhere.
     private var global: [ManifestEntry] = []
-    private var byPartition: [Partition: [ManifestEntry]] = [:]
+    private var byPartition: [PartitionKey: [ManifestEntry]] = [:]
     private var byDataFile: [String: [ManifestEntry]] = [:]
     private(set) var isEmpty = true
 
@@ -22,7 +17,7 @@ struct DeleteIndex {
             } else if entry.file.content == .equalityDeletes, isUnpartitioned {
                 global.append(entry)
             } else {
-                byPartition[Partition(specID: entry.file.specID, values: entry.file.partition), default: []]
+                byPartition[PartitionKey(entry.file), default: []]
                     .append(entry)
             }
         }
@@ -41,7 +36,7 @@ struct DeleteIndex {
     func deletes(applyingTo entry: ManifestEntry) -> [ManifestEntry] {
         guard !isEmpty else { return [] }
         let age = entry.dataSequenceNumber ?? 0
-        let partition = Partition(specID: entry.file.specID, values: entry.file.partition)
+        let partition = PartitionKey(entry.file)
         let found = (byDataFile[entry.file.path] ?? []) + (byPartition[partition] ?? []) + global
         let applying = found.filter { delete in
             let number = delete.dataSequenceNumber ?? 0

@@ -14,8 +14,8 @@ struct ManifestMerge {
         targetBytes = properties["commit.manifest.target-size-bytes"].flatMap { Int64($0) } ?? 8 << 20
     }
 
-    /// The manifests in groups: a group of one stays as it is, others are merged. `files` holds data manifests of one
-    /// spec, the newest first.
+    /// The manifests in groups: a group of one stays as it is, others are merged. `files` holds manifests of one
+    /// content and spec, the newest first.
     ///
     /// Groups are filled from the oldest on, so that full ones stay as they are; the newest group, which every commit
     /// would otherwise write anew, waits until it has `minCount` members.
@@ -50,32 +50,37 @@ extension CommitBuilder {
         let files = added + kept
         var result: [ManifestFile] = []
         let specs = Set(files.map(\.partitionSpecID)).sorted(by: >)
-        for spec in specs {
-            let data = files.filter { $0.partitionSpecID == spec && $0.content == .data }
-            for group in merge.groups(data) {
-                if group.count == 1 {
-                    result += group
-                } else {
-                    result.append(try await mergeGroup(group, specID: spec, added: added, addedEntries: addedEntries))
+        for content in [ManifestFile.Content.data, .deletes] {
+            for spec in specs {
+                let alike = files.filter { $0.partitionSpecID == spec && $0.content == content }
+                for group in merge.groups(alike) {
+                    if group.count == 1 {
+                        result += group
+                    } else {
+                        result.append(try await mergeGroup(group, added: added, addedEntries: addedEntries))
+                    }
                 }
             }
         }
-        return result + files.filter { $0.content == .deletes }
+        return result
     }
 
     private mutating func mergeGroup(
-        _ group: [ManifestFile], specID: Int, added: [ManifestFile], addedEntries: [ManifestEntry]
+        _ group: [ManifestFile], added: [ManifestFile], addedEntries: [ManifestEntry]
     ) async throws(TableError) -> ManifestFile {
+        let (specID, content) = (group[0].partitionSpecID, group[0].content)
         let own = Set(added.map(\.path))
         let older = group.filter { !own.contains($0.path) }
         let loaded = try await loader.entries(of: older, in: base)
         var entries: [ManifestEntry] = []
-        if older.count < group.count { entries += addedEntries.filter { $0.file.specID == specID } }
+        if older.count < group.count {
+            entries += addedEntries.filter { $0.file.specID == specID && $0.content == content }
+        }
         for var entry in loaded.joined() where entry.isLive {
             entry.status = .existing
             entries.append(entry)
         }
-        let file = try writeManifest(entries, specID: specID)
+        let file = try writeManifest(entries, specID: specID, content: content)
         drop(paths: own.intersection(group.map(\.path)))
         return file
     }
