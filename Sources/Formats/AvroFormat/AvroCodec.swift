@@ -1,3 +1,5 @@
+import Bytes
+import Checksums
 import Compression
 
 /// How the blocks of a file are compressed.
@@ -18,8 +20,7 @@ public enum AvroCodec: String, Hashable, Sendable {
                     Result { () throws(CompressionError) in try Snappy.compress(raw) }
                 }
                 var output = try result.get()
-                let checksum = CRC32.checksum(block)
-                for shift in [24, 16, 8, 0] as [UInt32] { output.append(UInt8(truncatingIfNeeded: checksum >> shift)) }
+                output.appendBigEndian(CRC32.checksum(block))
                 return output
             }
         } catch {
@@ -58,20 +59,5 @@ public enum AvroCodec: String, Hashable, Sendable {
         let stated = block.suffix(4).reduce(0 as UInt32) { $0 << 8 | UInt32($1) }
         guard CRC32.checksum(output) == stated else { throw AvroError(.corrupt, "a snappy block fails its checksum") }
         return output
-    }
-}
-
-/// CRC-32 of IEEE 802.3, which Avro's snappy codec appends.
-enum CRC32 {
-    private static let table: [UInt32] = (0..<256).map { index in
-        var value = UInt32(index)
-        for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
-        return value
-    }
-
-    static func checksum(_ bytes: [UInt8]) -> UInt32 {
-        var crc: UInt32 = ~0
-        for byte in bytes { crc = crc >> 8 ^ table[Int((crc ^ UInt32(byte)) & 255)] }
-        return ~crc
     }
 }
