@@ -6,22 +6,22 @@ import ParquetFormat
 /// The rows of a table could not be read or written.
 public struct DataError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
-        /// A file is damaged, or contradicts what the table says about it.
+        /// A file is damaged, contradicts itself, or does not fit the table it belongs to.
         case malformed
-        /// A type, file format or feature this module does not read or write.
+        /// Valid, but of a format, type or feature this module does not read or write.
         case unsupported
-        /// A value or request does not fit the table: a missing required value, a number out of range.
+        /// Larger than a limit of `DataLimits` or of the file format's module.
+        case tooLarge
+        /// What the caller asks for does not fit the table, or the columns do not fit the schema.
         case invalid
-        /// A file the table lists does not exist.
+        /// A file the table refers to does not exist.
         case missing
-        /// More than `DataLimits` or the caller allows.
-        case limitExceeded
         /// The object store failed; `isRetryable` says whether to try again.
         case store
     }
 
     public let code: Code
-    /// Where: a file, with its row group or row, or a column: `row 3, column items.element.price`.
+    /// Where: the file, then row group and column, as far as they are known.
     public let place: String
     public let message: String
     public let isRetryable: Bool
@@ -33,44 +33,43 @@ public struct DataError: Error, Hashable, Sendable, CustomStringConvertible {
         self.isRetryable = isRetryable
     }
 
-    public init(_ error: ParquetError, at place: String) {
+    public var description: String { place.isEmpty ? message : "\(place): \(message)" }
+
+    /// The same error, told with the place around it.
+    func within(_ outer: String) -> DataError {
+        DataError(code, at: place.isEmpty ? outer : "\(outer), \(place)", message, isRetryable: isRetryable)
+    }
+
+    init(_ error: ParquetError) {
         let code: Code =
             switch error.code {
             case .corrupt: .malformed
             case .unsupported: .unsupported
-            case .tooLarge: .limitExceeded
-            default: .invalid
+            case .tooLarge: .tooLarge
+            case .invalidArgument: .invalid
+            case .failed: .store
             }
-        self.init(code, at: place, error.description)
+        self.init(code, at: error.place, error.message)
     }
 
-    public init(_ error: IcebergError, at place: String) {
+    init(_ error: IcebergError) {
         let code: Code =
             switch error.code {
             case .malformed: .malformed
             case .unsupported: .unsupported
             case .invalid, .stale: .invalid
-            case .limitExceeded: .limitExceeded
+            case .limitExceeded: .tooLarge
             }
-        self.init(code, at: place, error.description)
+        self.init(code, at: error.path, error.message)
     }
 
-    public init(_ error: TableError, at place: String) {
+    init(_ error: ObjectStoreError) {
         let code: Code =
             switch error.code {
-            case .malformed: .malformed
-            case .unsupported: .unsupported
-            case .missing: .missing
-            case .store: .store
-            default: .invalid
+            case .notFound: .missing
+            case .invalidName: .invalid
+            case .accessDenied, .noSpace, .unavailable, .failed: .store
             }
-        self.init(code, at: place, error.message, isRetryable: error.isRetryable)
+        self.init(code, at: "", error.message, isRetryable: error.isRetryable)
     }
-
-    public init(_ error: ObjectStoreError, at place: String) {
-        self.init(
-            error.code == .notFound ? .missing : .store, at: place, error.message, isRetryable: error.isRetryable)
-    }
-
-    public var description: String { place.isEmpty ? message : "\(place): \(message)" }
 }

@@ -124,7 +124,7 @@ extension RowValue {
         do {
             return try Datum(json: json, type: type)
         } catch {
-            throw DataError(error, at: place)
+            throw DataError(error).within(place)
         }
     }
 
