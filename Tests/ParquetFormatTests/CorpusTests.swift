@@ -2,14 +2,16 @@ import Foundation
 import ParquetFormat
 import Testing
 
-/// Files of the Apache parquet-testing collection, when it lies beside the repository (`PARQUET_TESTING`, or
-/// `../shared/corpora/parquet/parquet-testing`).
+/// Files of the Apache parquet-testing collection, when it lies beside the repository (`ANALYTICS_CORPORA`, or
+/// `../shared/corpora`).
 @Suite struct CorpusTests {
     static let folder: URL? = {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let candidates = [
-            ProcessInfo.processInfo.environment["PARQUET_TESTING"].map { URL(filePath: $0) },
+            ProcessInfo.processInfo.environment["ANALYTICS_CORPORA"].map {
+                URL(filePath: $0).appending(path: "parquet/parquet-testing")
+            },
             root.appending(path: "../shared/corpora/parquet/parquet-testing"),
             root.appending(path: "../../shared/corpora/parquet/parquet-testing"),
         ]
@@ -26,14 +28,8 @@ import Testing
     static let refused: [String: ParquetError.Code] = [
         "datapage_v1-corrupt-checksum.parquet": .corrupt,
         "rle-dict-uncompressed-corrupt-checksum.parquet": .corrupt,
-        // The chunk's size leaves out its dictionary page's header (PARQUET-816, of 2012).
-        "nation.dict-malformed.parquet": .corrupt,
-        "hadoop_lz4_compressed.parquet": .unsupported,
-        "hadoop_lz4_compressed_larger.parquet": .unsupported,
-        "non_hadoop_lz4_compressed.parquet": .unsupported,
-        "lz4_raw_compressed.parquet": .unsupported,
-        "lz4_raw_compressed_larger.parquet": .unsupported,
-        "large_string_map.brotli.parquet": .unsupported,
+        // One page of a gigabyte, out of four kilobytes.
+        "large_string_map.brotli.parquet": .tooLarge,
     ]
 
     @Test(.enabled(if: folder != nil, "the parquet-testing corpus is absent"))

@@ -17,4 +17,10 @@ public enum ParquetLimits {
     public static let boundBytesMax = 256
     /// A minimum or maximum in the file itself (statistics and column index) that is longer is cut.
     public static let statisticsBytesMax = 64
+    /// Conditions of a predicate inside each other.
+    public static let predicateDepthMax = 128
+    /// What the format itself allows.
+    public static let bloomFilterBytesMax = 128 << 20
+    /// Column index or offset index of one column chunk.
+    public static let pageIndexBytesMax = 64 << 20
 }

@@ -174,9 +174,14 @@ public struct Int96: Hashable, Sendable, BitwiseCopyable {
         self.high = high
     }
 
+    private var nanosecondsOfDay: Int64 { Int64(bitPattern: UInt64(middle) << 32 | UInt64(low)) }
+    private var unixDays: Int64 { Int64(Int32(bitPattern: high)) - 2_440_588 }
+
+    /// As nanoseconds since 1970-01-01T00:00:00, wrapping outside of the years 1677 to 2262.
+    public var unixNanoseconds: Int64 { unixDays &* 86_400_000_000_000 &+ nanosecondsOfDay }
+
     /// As microseconds since 1970-01-01T00:00:00, wrapping for days beyond what fits.
     public var unixMicroseconds: Int64 {
-        let nanoseconds = UInt64(middle) << 32 | UInt64(low)
-        return (Int64(high) - 2_440_588) &* 86_400_000_000 &+ Int64(nanoseconds / 1000)
+        unixDays &* 86_400_000_000 &+ nanosecondsOfDay / 1000
     }
 }

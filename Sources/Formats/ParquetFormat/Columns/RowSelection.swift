@@ -11,6 +11,17 @@ extension LeafColumn {
         return result
     }
 
+    /// The given rows, which must exist. Cost: one pass over the levels, and a copy of what is kept.
+    public func select(_ rows: RowRanges) -> LeafColumn {
+        if rows.ranges.count <= 1 { return slice(rows: rows.ranges.first ?? 0..<0) }
+        if definitionLevels.isEmpty && rows.rowCount > rows.ranges.count * 8 {
+            var result = LeafColumn(like: self)
+            for range in rows.ranges { result.values.append(values, values: range) }
+            return result
+        }
+        return gather(rows: rows.ranges.flatMap { $0.lazy.map(UInt32.init) })
+    }
+
     /// The given rows in the given order: `rows[i]` becomes row `i`. Rows may repeat or be left out, and must exist.
     /// Cost: one pass over the column and one over `rows`, with a copy of each value.
     public func gather(rows: [UInt32]) -> LeafColumn {

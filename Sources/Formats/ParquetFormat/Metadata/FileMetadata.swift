@@ -6,6 +6,18 @@ public struct FileMetadata: Hashable, Sendable {
     public var rowGroups: [RowGroupMetadata]
     public var keyValueMetadata: [ParquetKeyValue]
     public var createdBy: String?
+    /// How the bounds of each leaf compare; empty when the file does not say.
+    public internal(set) var columnOrders: [ColumnOrder] = []
+}
+
+/// `ColumnOrder` of parquet.thrift: what `min_value` and `max_value` of a leaf mean.
+public enum ColumnOrder: Hashable, Sendable {
+    /// By the logical type, or else the physical type.
+    case typeDefined
+    /// Floating point numbers by the totalOrder predicate of IEEE 754, NaN beyond the infinities.
+    case ieee754Total
+    /// An order this module does not know: bounds say nothing.
+    case unknown
 }
 
 /// `RowGroup` of parquet.thrift.
@@ -35,6 +47,10 @@ public struct ColumnChunkMetadata: Hashable, Sendable {
     public var offsetIndexLength: Int32?
     public var columnIndexOffset: Int64?
     public var columnIndexLength: Int32?
+    /// Where the bloom filter begins (BloomFilter.md); old writers leave out its length.
+    public var bloomFilterOffset: Int64?
+    public var bloomFilterLength: Int32?
+    public var keyValueMetadata: [ParquetKeyValue] = []
     var encodingStatistics: [PageEncodingStatistics] = []
 
     /// Where the chunk begins: at its dictionary page if it has one.
@@ -52,9 +68,14 @@ public struct ColumnStatistics: Hashable, Sendable {
     /// `min_value` and `max_value`, in the order of the column's types.
     public var min: ColumnBound?
     public var max: ColumnBound?
+    /// NaNs among the values, which are never bounds; nil when the file does not say.
+    public var nanCount: Int64?
 
-    public init(nullCount: Int64? = nil, distinctCount: Int64? = nil, min: ColumnBound? = nil, max: ColumnBound? = nil)
-    {
+    public init(
+        nullCount: Int64? = nil, distinctCount: Int64? = nil, min: ColumnBound? = nil, max: ColumnBound? = nil,
+        nanCount: Int64? = nil
+    ) {
+        self.nanCount = nanCount
         self.nullCount = nullCount
         self.distinctCount = distinctCount
         self.min = min

@@ -18,6 +18,7 @@ extension FileMetadata {
         var groups: [RowGroupFields] = []
         var (version, rows): (Int32?, Int64?)
         keyValueMetadata = []
+        var orders: [ColumnOrder] = []
         var frame = try reader.begin()
         while let field = try reader.next(&frame) {
             switch (field.id, field.kind) {
@@ -33,6 +34,8 @@ extension FileMetadata {
                 for _ in 0..<count { groups.append(try RowGroupFields(&reader)) }
             case (5, .list): keyValueMetadata = try Self.keyValues(&reader)
             case (6, .binary): createdBy = try reader.text()
+            case (7, .list):
+                for _ in 0..<(try reader.list(of: .structure)) { orders.append(try ColumnOrder(&reader)) }
             case (8, .structure): throw reader.error(.unsupported, "the file is encrypted")
             default: try reader.skip(field.kind)
             }
@@ -43,13 +46,16 @@ extension FileMetadata {
         var tree = SchemaTreeReader(elements)
         let schema = try tree.schema()
         self.schema = schema
+        columnOrders = orders.count == schema.leaves.count ? orders : []
         rowGroups = []
         for (index, group) in groups.enumerated() {
-            do { rowGroups.append(try group.checked(schema)) } catch { throw error.within("row group \(index)") }
+            do { rowGroups.append(try group.checked(schema, columnOrders)) } catch {
+                throw error.within("row group \(index)")
+            }
         }
     }
 
-    private static func keyValues(_ reader: inout ThriftReader) throws(ParquetError) -> [ParquetKeyValue] {
+    fileprivate static func keyValues(_ reader: inout ThriftReader) throws(ParquetError) -> [ParquetKeyValue] {
         var pairs: [ParquetKeyValue] = []
         for _ in 0..<(try reader.list(of: .structure)) {
             var pair = ParquetKeyValue(key: "", value: nil)
@@ -109,14 +115,15 @@ private struct RowGroupFields {
         return column
     }
 
-    func checked(_ schema: ParquetSchema) throws(ParquetError) -> RowGroupMetadata {
+    func checked(_ schema: ParquetSchema, _ orders: [ColumnOrder]) throws(ParquetError) -> RowGroupMetadata {
         guard rowCount >= 0 else { throw ParquetError(.corrupt, at: "", "no row count") }
         guard columns.count == schema.leaves.count else {
             throw ParquetError(.corrupt, at: "", "\(columns.count) columns for \(schema.leaves.count) leaves")
         }
         var checked: [ColumnChunkMetadata] = []
         for (leaf, column) in zip(schema.leaves, columns) {
-            do { checked.append(try column.checked(leaf)) } catch { throw error.within("column \(leaf.name)") }
+            let order = orders.isEmpty ? nil : orders[leaf.index]
+            do { checked.append(try column.checked(leaf, order)) } catch { throw error.within("column \(leaf.name)") }
         }
         return RowGroupMetadata(
             columns: checked, totalByteSize: totalByteSize, rowCount: rowCount, sortingColumns: sortingColumns,
@@ -170,15 +177,18 @@ private struct ColumnChunkFields {
             case (5, .int64): metadata.valueCount = try reader.int64()
             case (6, .int64): metadata.totalUncompressedSize = try reader.int64()
             case (7, .int64): metadata.totalCompressedSize = try reader.int64()
+            case (8, .list): metadata.keyValueMetadata = try FileMetadata.keyValues(&reader)
             case (9, .int64): metadata.dataPageOffset = try reader.int64()
             case (11, .int64): metadata.dictionaryPageOffset = try reader.int64()
             case (12, .structure): statistics = try StatisticsFields(&reader)
+            case (14, .int64): metadata.bloomFilterOffset = try reader.int64()
+            case (15, .int32): metadata.bloomFilterLength = try reader.int32()
             default: try reader.skip(field.kind)
             }
         }
     }
 
-    func checked(_ leaf: SchemaLeaf) throws(ParquetError) -> ColumnChunkMetadata {
+    func checked(_ leaf: SchemaLeaf, _ order: ColumnOrder?) throws(ParquetError) -> ColumnChunkMetadata {
         guard !isEncrypted else { throw ParquetError(.unsupported, at: "", "the column is encrypted") }
         guard filePath == nil else { throw ParquetError(.unsupported, at: "", "the column lies in another file") }
         guard hasMetadata else { throw ParquetError(.corrupt, at: "", "no metadata") }
@@ -189,7 +199,7 @@ private struct ColumnChunkFields {
             metadata.totalUncompressedSize >= 0
         else { throw ParquetError(.corrupt, at: "", "a count, size or offset is missing or negative") }
         var metadata = metadata
-        metadata.statistics = statistics?.checked(leaf)
+        metadata.statistics = statistics?.checked(leaf, order)
         return metadata
     }
 }
@@ -201,6 +211,7 @@ private struct StatisticsFields {
     var (oldMin, oldMax): ([UInt8]?, [UInt8]?)
     var (min, max): ([UInt8]?, [UInt8]?)
     var (isMinExact, isMaxExact) = (true, true)
+    var nanCount: Int64?
 
     init(_ reader: inout ThriftReader) throws(ParquetError) {
         var frame = try reader.begin()
@@ -214,31 +225,61 @@ private struct StatisticsFields {
             case (6, .binary): min = try reader.binary()
             case (7, .no): isMaxExact = false
             case (8, .no): isMinExact = false
+            case (9, .int64): nanCount = try reader.int64()
             default: try reader.skip(field.kind)
             }
         }
     }
 
-    /// Bounds that can be trusted: of the right width, no NaN, and the deprecated pair only where its order was right.
-    func checked(_ leaf: SchemaLeaf) -> ColumnStatistics {
+    /// Bounds that can be trusted: in an order that is known, of the right width, no NaN, and the deprecated pair only
+    /// where its order was right.
+    func checked(_ leaf: SchemaLeaf, _ columnOrder: ColumnOrder?) -> ColumnStatistics {
         let order = ValueOrder(leaf)
         var (low, high) = (min, max)
         if low == nil && high == nil && order == .signed { (low, high) = (oldMin, oldMax) }
-        func isUsable(_ bytes: [UInt8]) -> Bool {
-            guard order != .undefined else { return false }
-            switch leaf.physicalType {
-            case .boolean: return bytes.count == 1
-            case .float:
-                return bytes.count == 4 && !bytes.withUnsafeBytes { $0.loadUnaligned(as: Float.self).isNaN }
-            case .double:
-                return bytes.count == 8 && !bytes.withUnsafeBytes { $0.loadUnaligned(as: Double.self).isNaN }
-            case .byteArray: return true
-            case .int32, .int64, .int96, .fixedLengthByteArray: return bytes.count == leaf.physicalType.plainWidth
-            }
+        func usable(_ bytes: [UInt8]?, _ isExact: Bool) -> ColumnBound? {
+            guard let bytes, ColumnBound.isUsable(bytes, leaf, columnOrder) else { return nil }
+            return ColumnBound(bytes: bytes, isExact: isExact)
         }
         return ColumnStatistics(
             nullCount: nullCount.flatMap { $0 >= 0 ? $0 : nil }, distinctCount: distinctCount,
-            min: low.flatMap { isUsable($0) ? ColumnBound(bytes: $0, isExact: isMinExact) : nil },
-            max: high.flatMap { isUsable($0) ? ColumnBound(bytes: $0, isExact: isMaxExact) : nil })
+            min: usable(low, isMinExact), max: usable(high, isMaxExact),
+            nanCount: nanCount.flatMap { $0 >= 0 ? $0 : nil })
+    }
+}
+
+extension ColumnBound {
+    /// Whether these bytes of a file can be a bound of the leaf's values.
+    static func isUsable(_ bytes: [UInt8], _ leaf: SchemaLeaf, _ columnOrder: ColumnOrder?) -> Bool {
+        let order = ValueOrder(leaf)
+        switch columnOrder {
+        case .typeDefined, .ieee754Total: break
+        case .unknown: return false
+        // Without a stated order only that of signed numbers is beyond doubt.
+        case nil: guard order == .signed else { return false }
+        }
+        guard order != .undefined else { return false }
+        switch leaf.physicalType {
+        case .boolean: return bytes.count == 1
+        case .float: return bytes.count == 4 && !bytes.withUnsafeBytes { $0.loadUnaligned(as: Float.self).isNaN }
+        case .double: return bytes.count == 8 && !bytes.withUnsafeBytes { $0.loadUnaligned(as: Double.self).isNaN }
+        case .byteArray: return true
+        case .int32, .int64, .int96, .fixedLengthByteArray: return bytes.count == leaf.physicalType.plainWidth
+        }
+    }
+}
+
+extension ColumnOrder {
+    fileprivate init(_ reader: inout ThriftReader) throws(ParquetError) {
+        self = .unknown
+        var frame = try reader.begin()
+        while let field = try reader.next(&frame) {
+            switch field.id {
+            case 1: self = .typeDefined
+            case 2: self = .ieee754Total
+            default: self = .unknown
+            }
+            try reader.skip(field.kind)
+        }
     }
 }

@@ -1,22 +1,37 @@
-/// Decodes one column chunk: its pages one after the other, levels and values.
+/// Some pages of a column chunk, as they lie in the file.
+struct PageRun {
+    let slice: ByteSlice
+    /// The number of the first data page in it.
+    let page: Int
+    /// The rows of its one data page as the offset index has them, none for the dictionary page; nil for a whole chunk.
+    let rows: Range<Int>?
+}
+
+/// Decodes pages of one column chunk one after the other, levels and values.
 struct ColumnChunkDecoder {
     private let leaf: SchemaLeaf
     private let chunk: ColumnChunkMetadata
-    private let source: UnsafeRawBufferPointer
+    private let rowCount: Int
+    private let selection: RowRanges?
     private let bytesMax: Int
     private let decompressor: PageDecompressor
+    private var source = UnsafeRawBufferPointer(start: nil, count: 0)
     private var offset = 0
+    private var page = 0
     private var levelsRead = 0
+    private var levelsSkipped = 0
     private var definitionLevels: [UInt8] = []
     private var repetitionLevels: [UInt8] = []
+    private var decodedRows = RowRanges()
 
-    /// `source` is the chunk as it lies in the file, from its `startOffset` on.
+    /// For a row group of `rowCount` rows, of which only those of `selection` are asked for when it is given.
     init(
-        _ leaf: SchemaLeaf, _ chunk: ColumnChunkMetadata, _ source: UnsafeRawBufferPointer, bytesMax: Int
+        _ leaf: SchemaLeaf, _ chunk: ColumnChunkMetadata, rowCount: Int, selection: RowRanges? = nil, bytesMax: Int
     ) throws(ParquetError) {
         self.leaf = leaf
         self.chunk = chunk
-        self.source = source
+        self.rowCount = rowCount
+        self.selection = selection
         self.bytesMax = bytesMax
         guard chunk.valueCount <= Int64(ParquetLimits.chunkValuesMax) else {
             throw ParquetError(.tooLarge, at: "", "\(chunk.valueCount) values")
@@ -24,48 +39,82 @@ struct ColumnChunkDecoder {
         decompressor = try PageDecompressor(chunk.codec)
     }
 
-    consuming func decode() throws(ParquetError) -> LeafColumn {
+    consuming func decode(_ runs: [PageRun]) throws(ParquetError) -> LeafColumn {
         switch leaf.physicalType {
-        case .boolean: try decode(BooleanSink())
+        case .boolean: try decode(runs, BooleanSink())
         case .int32:
-            try decode(NumberSink<Int32>({ .int32($0) }, fromInteger: { Int32(truncatingIfNeeded: $0) }))
-        case .int64: try decode(NumberSink<Int64>({ .int64($0) }, fromInteger: { $0 }))
-        case .int96: try decode(NumberSink<Int96> { .int96($0) })
-        case .float: try decode(NumberSink<Float> { .float($0) })
-        case .double: try decode(NumberSink<Double> { .double($0) })
-        case .byteArray: try decode(ByteArraySink())
-        case .fixedLengthByteArray(let width): try decode(FixedBytesSink(width: width))
+            try decode(runs, NumberSink<Int32>({ .int32($0) }, fromInteger: { Int32(truncatingIfNeeded: $0) }))
+        case .int64: try decode(runs, NumberSink<Int64>({ .int64($0) }, fromInteger: { $0 }))
+        case .int96: try decode(runs, NumberSink<Int96> { .int96($0) })
+        case .float: try decode(runs, NumberSink<Float> { .float($0) })
+        case .double: try decode(runs, NumberSink<Double> { .double($0) })
+        case .byteArray: try decode(runs, ByteArraySink())
+        case .fixedLengthByteArray(let width): try decode(runs, FixedBytesSink(width: width))
         }
     }
 
-    private consuming func decode(_ empty: some PageSink) throws(ParquetError) -> LeafColumn {
+    private consuming func decode(_ runs: [PageRun], _ empty: some PageSink) throws(ParquetError) -> LeafColumn {
         var sink = empty
         var scratch = ByteSink()
-        var page = 0
-        var hasReserved = false
         // What the statement of the number of values may make this reserve, before those values are seen.
-        let reservedMax = min(bytesMax, max(1 << 20, source.count * 64))
-        if leaf.maxDefinitionLevel > 0 {
-            definitionLevels.reserveCapacity(min(Int(chunk.valueCount), reservedMax))
-        }
-        while levelsRead < Int(chunk.valueCount) {
-            do {
-                try decodePage(&sink, &scratch)
-                if levelsRead > 0 && !hasReserved {
-                    hasReserved = true
-                    sink.reserve(factor: Double(chunk.valueCount) / Double(levelsRead), bytesMax: reservedMax)
+        let inputBytes = runs.reduce(0) { $0 + $1.slice.range.count }
+        let reservedMax = min(bytesMax, max(1 << 20, inputBytes * 64))
+        let levelsExpected = expectedLevels(runs)
+        if leaf.maxDefinitionLevel > 0 { definitionLevels.reserveCapacity(min(levelsExpected, reservedMax)) }
+        var hasReserved = false
+        for run in runs {
+            page = run.page
+            offset = 0
+            try run.slice.withBytes { bytes throws(ParquetError) in
+                source = bytes
+                while run.rows == nil ? levelsRead + levelsSkipped < Int(chunk.valueCount) : offset < source.count {
+                    do throws(ParquetError) {
+                        try decodePage(&sink, &scratch, run.rows)
+                    } catch {
+                        throw error.within("page \(page)")
+                    }
+                    page += 1
+                    if levelsRead > 0 && !hasReserved {
+                        hasReserved = true
+                        sink.reserve(factor: Double(levelsExpected) / Double(levelsRead), bytesMax: reservedMax)
+                    }
                 }
-            } catch {
-                throw error.within("page \(page)")
             }
-            page += 1
         }
-        return LeafColumn(
+        let column = LeafColumn(
             leaf, values: sink.finish(), definitionLevels: definitionLevels, repetitionLevels: repetitionLevels)
+        return try checkedSelection(of: column, isWhole: runs.allSatisfy { $0.rows == nil })
+    }
+
+    /// Level entries that will be decoded, as well as they are known before.
+    private func expectedLevels(_ runs: [PageRun]) -> Int {
+        guard let selection, leaf.maxRepetitionLevel == 0 else { return Int(chunk.valueCount) }
+        let rows = runs.contains { $0.rows == nil } ? selection.rowCount : runs.reduce(0) { $0 + ($1.rows?.count ?? 0) }
+        return min(rows, Int(chunk.valueCount))
+    }
+
+    /// Holds the rows that were decoded against those that should be there, and keeps those that were asked for.
+    private func checkedSelection(of column: LeafColumn, isWhole: Bool) throws(ParquetError) -> LeafColumn {
+        if isWhole {
+            let rows = leaf.maxRepetitionLevel == 0 ? levelsRead + levelsSkipped : column.rowCount
+            guard rows == rowCount else {
+                throw ParquetError(.corrupt, at: "", "\(rows) rows where the row group has \(rowCount)")
+            }
+        }
+        guard column.maxRepetitionLevel == 0 || (column.repetitionLevels.first ?? 0) == 0 else {
+            throw ParquetError(.corrupt, at: "levels", "the first row begins inside a list")
+        }
+        guard let selection else { return column }
+        let rows = isWhole && leaf.maxRepetitionLevel > 0 ? RowRanges(0..<rowCount) : decodedRows
+        guard selection != rows else { return column }
+        guard selection.subtracting(rows).isEmpty else {
+            throw ParquetError(.corrupt, at: "offset index", "it leaves out rows")
+        }
+        return column.select(selection.positions(in: rows))
     }
 
     private mutating func decodePage(
-        _ sink: inout some PageSink, _ scratch: inout ByteSink
+        _ sink: inout some PageSink, _ scratch: inout ByteSink, _ rows: Range<Int>?
     ) throws(ParquetError) {
         var reader = ThriftReader(source, offset: offset)
         let header = try PageHeader(&reader)
@@ -90,6 +139,7 @@ struct ColumnChunkDecoder {
             try sink.setDictionary(bytes, count: Int(count))
         case .data(let page):
             try checkCount(page.valueCount)
+            if skips(page.valueCount, rows) { return }
             var cursor = ByteCursor(try decompressed(body, Int(header.uncompressedSize), &scratch))
             let count = Int(page.valueCount)
             try Self.readLevels(
@@ -97,14 +147,50 @@ struct ColumnChunkDecoder {
             try Self.readLevels(
                 &cursor, count, page.definitionEncoding, leaf.maxDefinitionLevel, into: &definitionLevels)
             try readValues(&sink, cursor.rest, count, page.encoding)
+            try checkRows(count, rows)
         case .dataV2(let page):
             try checkCount(page.valueCount)
+            if skips(page.valueCount, rows) { return }
             try decodeV2(page, header, body, &sink, &scratch)
+            try checkRows(Int(page.valueCount), rows)
         }
     }
 
+    /// Whether no row of a page is asked for. Only for flat columns is that known before its levels are read.
+    private mutating func skips(_ count: Int32, _ rows: Range<Int>?) -> Bool {
+        guard rows == nil, let selection, leaf.maxRepetitionLevel == 0 else { return false }
+        let first = levelsRead + levelsSkipped
+        guard !selection.overlaps(first..<(first + Int(count))) else { return false }
+        levelsSkipped += Int(count)
+        return true
+    }
+
+    /// Notes the rows of the page just read, and holds them against the offset index.
+    private mutating func checkRows(_ levels: Int, _ rows: Range<Int>?) throws(ParquetError) {
+        guard let rows else {
+            if leaf.maxRepetitionLevel == 0 {
+                let end = levelsRead + levelsSkipped
+                decodedRows.append((end - levels)..<end)
+            }
+            return
+        }
+        var found = levels
+        if leaf.maxRepetitionLevel > 0 {
+            let page = repetitionLevels.suffix(levels)
+            found = page.reduce(0) { $0 + ($1 == 0 ? 1 : 0) }
+            guard (page.first ?? 0) == 0 else {
+                throw ParquetError(
+                    .corrupt, at: "levels", "a page that begins inside a row, which the offset index forbids")
+            }
+        }
+        guard found == rows.count else {
+            throw ParquetError(.corrupt, at: "offset index", "\(rows.count) rows stated, \(found) there")
+        }
+        decodedRows.append(rows)
+    }
+
     private func checkCount(_ count: Int32) throws(ParquetError) {
-        guard Int(count) <= Int(chunk.valueCount) - levelsRead else {
+        guard Int(count) <= Int(chunk.valueCount) - levelsRead - levelsSkipped else {
             throw ParquetError(.corrupt, at: "header", "\(count) values, more than the column chunk has left")
         }
     }

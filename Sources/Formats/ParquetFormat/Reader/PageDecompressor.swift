@@ -1,3 +1,4 @@
+import Compression
 import CSnappy
 import CZlib
 import CZstd
@@ -11,14 +12,13 @@ final class PageDecompressor {
     init(_ codec: Int32) throws(ParquetError) {
         self.codec = codec
         switch codec {
-        case 0, 1, 2: break
+        case 0, 1, 2, 4, 5, 7: break
         case 6:
             zstd = ZSTD_createDCtx()
             guard zstd != nil else { throw ParquetError(.failed, at: "zstd", "out of memory") }
-        case 3: throw Self.unsupported("LZO")
-        case 4: throw Self.unsupported("Brotli")
-        case 5: throw Self.unsupported("LZ4")
-        case 7: throw Self.unsupported("LZ4_RAW")
+        case 3:
+            throw ParquetError(
+                .unsupported, at: "codec", "LZO; read are uncompressed, snappy, gzip, brotli, lz4, zstd and lz4_raw")
         default: throw ParquetError(.corrupt, at: "codec", "\(codec), which does not exist")
         }
     }
@@ -27,17 +27,20 @@ final class PageDecompressor {
 
     var isUncompressed: Bool { codec == 0 }
 
-    private static func unsupported(_ name: String) -> ParquetError {
-        ParquetError(.unsupported, at: "codec", "\(name); read are uncompressed, snappy, gzip and zstd")
-    }
-
     /// Appends exactly `size` bytes to `target`, or throws.
     func decompress(
         _ source: UnsafeRawBufferPointer, size: Int, into target: inout ByteSink
     ) throws(ParquetError) {
         guard size > 0 else { return }
+        if codec == 4 { return try decompressBrotli(source, size, &target) }
         // What a codec can make of its input at most; a header that claims more lies, and nothing is reserved for it.
-        let factor = codec == 6 ? 50_000 : (codec == 2 ? 1_100 : 64)
+        let factor =
+            switch codec {
+            case 1: 64
+            case 2: 1_100
+            case 5, 7: 255
+            default: 50_000
+            }
         guard size <= ParquetLimits.pageBytesMax else {
             throw ParquetError(.tooLarge, at: "page", "\(size) bytes, \(ParquetLimits.pageBytesMax) allowed")
         }
@@ -53,6 +56,7 @@ final class PageDecompressor {
             output.copyMemory(from: from, byteCount: size)
         case 1: try decompressSnappy(source, output, size)
         case 2: try decompressGzip(source, output, size)
+        case 5, 7: try decompressLZ4(source, UnsafeMutableRawBufferPointer(start: output, count: size))
         default:
             let written = ZSTD_decompressDCtx(zstd, output, size, source.baseAddress, source.count)
             guard ZSTD_isError(written) == 0 else {
@@ -61,6 +65,35 @@ final class PageDecompressor {
             try checkSize(written, size, "zstd")
         }
         target.advance(size)
+    }
+
+    /// Through a buffer that grows with what comes out: a few bytes can expand to gigabytes, so no claim is believed.
+    private func decompressBrotli(
+        _ source: UnsafeRawBufferPointer, _ size: Int, _ target: inout ByteSink
+    ) throws(ParquetError) {
+        guard size <= ParquetLimits.pageBytesMax else {
+            throw ParquetError(.tooLarge, at: "page", "\(size) bytes, \(ParquetLimits.pageBytesMax) allowed")
+        }
+        let bytes: [UInt8]
+        do throws(CompressionError) { bytes = try Brotli.decompress(source, limit: size) } catch { throw told(error) }
+        try checkSize(bytes.count, size, "brotli")
+        bytes.withUnsafeBytes { target.append($0) }
+    }
+
+    private func decompressLZ4(
+        _ source: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer
+    ) throws(ParquetError) {
+        let written: Int
+        do throws(CompressionError) {
+            written = try codec == 5 ? LZ4.decompressLegacy(source, into: output) : LZ4.decompress(source, into: output)
+        } catch {
+            throw told(error)
+        }
+        try checkSize(written, output.count, "lz4")
+    }
+
+    private func told(_ error: CompressionError) -> ParquetError {
+        ParquetError(error.code == .failed ? .failed : .corrupt, at: error.codec, error.message)
     }
 
     private func checkSize(_ written: Int, _ size: Int, _ codec: String) throws(ParquetError) {

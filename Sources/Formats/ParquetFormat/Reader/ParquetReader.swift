@@ -2,7 +2,7 @@
 /// `FileMetadata.init(footer:)`, `FileMetadata.columnChunkRange` and `FileMetadata.decode`.
 ///
 /// Reads data pages of both versions, all encodings of the format, and pages that are uncompressed or compressed with
-/// snappy, gzip or zstd. Every error names the place: `row group 0, column a.b, page 3`.
+/// snappy, gzip, brotli, lz4 (all its framings), zstd or lz4_raw. Every error names the place: `row group 0, column a.b, page 3`.
 public struct ParquetReader: Sendable {
     public let metadata: FileMetadata
     private let bytes: [UInt8]
@@ -28,19 +28,36 @@ public struct ParquetReader: Sendable {
 
     /// One column of one row group.
     public func column(rowGroup: Int, leaf: Int) throws(ParquetError) -> LeafColumn {
-        let range = try metadata.columnChunkRange(rowGroup: rowGroup, leaf: leaf)
+        var range = try metadata.columnChunkRange(rowGroup: rowGroup, leaf: leaf)
+        if metadata.hasShortDictionaries { range = range.clamped(to: 0..<Int64(bytes.count)) }
         guard range.upperBound <= Int64(bytes.count) else {
             throw ParquetError(
                 .corrupt, at: metadata.place(rowGroup, leaf), "reaches to byte \(range.upperBound) of \(bytes.count)")
         }
-        let result = bytes.withUnsafeBytes { raw in
-            Result { () throws(ParquetError) in
-                try metadata.decode(
-                    UnsafeRawBufferPointer(rebasing: raw[Int(range.lowerBound)..<Int(range.upperBound)]),
-                    rowGroup: rowGroup, leaf: leaf, decodedBytesMax: decodedBytesMax)
-            }
+        let slice = ByteSlice(bytes: bytes, range: Int(range.lowerBound)..<Int(range.upperBound))
+        return try metadata.decode(
+            [PageRun(slice: slice, page: 0, rows: nil)], rowGroup, leaf, selection: nil, bytesMax: decodedBytesMax)
+    }
+
+    /// The given leaves of the rows of a row group that fulfil a predicate, and lie in `rows` when they are given.
+    ///
+    /// Reads only pages that can hold such rows, as far as statistics, page indexes and bloom filters tell; the
+    /// predicate's leaves first, the others where rows were found.
+    public func read(
+        rowGroup: Int, leaves: [Int], where predicate: ColumnPredicate? = nil, rows: RowRanges? = nil
+    ) throws(ParquetError) -> SelectedRows {
+        var options = RangeReadOptions()
+        options.decodedBytesMax = decodedBytesMax
+        var scan = try RowGroupScan(
+            metadata, rowGroup: rowGroup, leaves: leaves, where: predicate, rows: rows, options: options)
+        scan.supply(bytes, at: 0)
+        switch try scan.next() {
+        case .finished(let rows): return rows
+        case .fetch(let ranges):
+            throw ParquetError(
+                .corrupt, at: "row group \(rowGroup)",
+                "it reaches to byte \(ranges.last?.upperBound ?? 0) of \(bytes.count)")
         }
-        return try result.get()
     }
 
     /// The given leaves of one row group, in the given order.
@@ -83,45 +100,53 @@ extension FileMetadata {
     /// The bytes of the file that hold a column chunk.
     public func columnChunkRange(rowGroup: Int, leaf: Int) throws(ParquetError) -> Range<Int64> {
         let chunk = try columnChunk(rowGroup, leaf)
-        let (end, overflow) = chunk.startOffset.addingReportingOverflow(chunk.totalCompressedSize)
-        guard !overflow, chunk.startOffset >= 0 else {
+        let size = chunk.totalCompressedSize.addingReportingOverflow(hasShortDictionaries ? 100 : 0)
+        let (end, overflow) = chunk.startOffset.addingReportingOverflow(size.partialValue)
+        guard !overflow, !size.overflow, chunk.startOffset >= 0 else {
             throw ParquetError(.corrupt, at: place(rowGroup, leaf), "it ends beyond any file")
         }
         return chunk.startOffset..<end
+    }
+
+    /// Whether the writer left the header of dictionary pages out of the size of column chunks (PARQUET-816): such
+    /// chunks are read with some bytes more.
+    var hasShortDictionaries: Bool {
+        guard let createdBy, createdBy.hasPrefix("parquet-mr") else { return false }
+        let words = createdBy.split(separator: " ")
+        guard words.count >= 3, words[1] == "version" else { return true }
+        let numbers = words[2].split(separator: ".").prefix(3).compactMap { part in
+            Int(part.prefix { $0.isNumber })
+        }
+        return numbers.lexicographicallyPrecedes([1, 2, 9])
     }
 
     /// Decodes a column chunk from the bytes of `columnChunkRange`.
     public func decode(
         _ chunk: [UInt8], rowGroup: Int, leaf: Int, decodedBytesMax: Int = ParquetLimits.chunkDecodedBytesMax
     ) throws(ParquetError) -> LeafColumn {
-        let result = chunk.withUnsafeBytes { raw in
-            Result { () throws(ParquetError) in
-                try decode(raw, rowGroup: rowGroup, leaf: leaf, decodedBytesMax: decodedBytesMax)
-            }
-        }
-        return try result.get()
+        try decode(
+            [PageRun(slice: ByteSlice(bytes: chunk, range: chunk.indices), page: 0, rows: nil)], rowGroup, leaf,
+            selection: nil, bytesMax: decodedBytesMax)
     }
 
+    /// Decodes pages of a column chunk: all rows, or those selected.
     func decode(
-        _ bytes: UnsafeRawBufferPointer, rowGroup: Int, leaf: Int, decodedBytesMax: Int
+        _ runs: [PageRun], _ rowGroup: Int, _ leaf: Int, selection: RowRanges?, bytesMax: Int
     ) throws(ParquetError) -> LeafColumn {
         let chunk = try columnChunk(rowGroup, leaf)
+        guard let rowCount = Int(exactly: rowGroups[rowGroup].rowCount) else {
+            throw ParquetError(.tooLarge, at: place(rowGroup, leaf), "\(rowGroups[rowGroup].rowCount) rows")
+        }
         do throws(ParquetError) {
-            let column = try ColumnChunkDecoder(schema.leaves[leaf], chunk, bytes, bytesMax: decodedBytesMax).decode()
-            let rows = rowGroups[rowGroup].rowCount
-            guard Int64(column.rowCount) == rows else {
-                throw ParquetError(.corrupt, at: "", "\(column.rowCount) rows where the row group has \(rows)")
-            }
-            guard column.maxRepetitionLevel == 0 || (column.repetitionLevels.first ?? 0) == 0 else {
-                throw ParquetError(.corrupt, at: "levels", "the first row begins inside a list")
-            }
-            return column
+            return try ColumnChunkDecoder(
+                schema.leaves[leaf], chunk, rowCount: rowCount, selection: selection, bytesMax: bytesMax
+            ).decode(runs)
         } catch {
             throw error.within(place(rowGroup, leaf))
         }
     }
 
-    private func columnChunk(_ rowGroup: Int, _ leaf: Int) throws(ParquetError) -> ColumnChunkMetadata {
+    func columnChunk(_ rowGroup: Int, _ leaf: Int) throws(ParquetError) -> ColumnChunkMetadata {
         guard rowGroups.indices.contains(rowGroup), schema.leaves.indices.contains(leaf) else {
             throw ParquetError(
                 .invalidArgument, at: "row group \(rowGroup), leaf \(leaf)",

@@ -98,6 +98,17 @@ struct ThriftReader {
         return count
     }
 
+    /// A list of booleans: one byte each, 1 for true. Writers mark its elements as either boolean type.
+    mutating func booleans() throws(ParquetError) -> [Bool] {
+        let (kind, count) = try list()
+        guard kind == .yes || kind == .no || count == 0 else {
+            throw error(.corrupt, "a list of \(kind) where booleans belong")
+        }
+        var values: [Bool] = []
+        for _ in 0..<count { values.append(try byte() == 1) }
+        return values
+    }
+
     // MARK: - Skipping
 
     mutating func skip(_ kind: ThriftWriter.Kind) throws(ParquetError) {
