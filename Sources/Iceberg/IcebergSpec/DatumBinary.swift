@@ -22,7 +22,8 @@ extension Datum {
         return bytes
     }
 
-    /// Reads a bound. Takes the forms of a narrower type from before a promotion: 4 bytes for a long or double.
+    /// Reads a bound. Takes the forms of a narrower type from before a promotion: 4 bytes for a long,
+    /// double or timestamp.
     ///
     /// - Throws: `.malformed` when the bytes cannot be a value of `type`.
     public init(singleValueBinary bytes: [UInt8], type: IcebergType) throws(IcebergError) {
@@ -51,9 +52,13 @@ extension Datum {
         case .date: return little(bytes, Int32.self).map { .date($0) }
         case .long: return long(bytes).map { .long($0) }
         case .time: return little(bytes, Int64.self).map { .time($0) }
-        case .timestamp: return little(bytes, Int64.self).map { .timestamp($0) }
+        case .timestamp:
+            return (little(bytes, Int64.self) ?? date(bytes, unitsPerDay: DatumText.microsecondsPerDay))
+                .map { .timestamp($0) }
         case .timestamptz: return little(bytes, Int64.self).map { .timestamptz($0) }
-        case .timestampNanos: return little(bytes, Int64.self).map { .timestampNanos($0) }
+        case .timestampNanos:
+            return (little(bytes, Int64.self) ?? date(bytes, unitsPerDay: DatumText.microsecondsPerDay * 1000))
+                .map { .timestampNanos($0) }
         case .timestamptzNanos: return little(bytes, Int64.self).map { .timestamptzNanos($0) }
         case .float: return little(bytes, UInt32.self).map { .float(Float(bitPattern: $0)) }
         case .double:
@@ -71,6 +76,13 @@ extension Datum {
     private static func little<T: FixedWidthInteger>(_ bytes: [UInt8], _ type: T.Type) -> T? {
         guard bytes.count == MemoryLayout<T>.size else { return nil }
         return bytes.withUnsafeBytes { T(littleEndian: $0.loadUnaligned(as: T.self)) }
+    }
+
+    /// A date from before the column was promoted.
+    private static func date(_ bytes: [UInt8], unitsPerDay: Int64) -> Int64? {
+        guard let days = little(bytes, Int32.self) else { return nil }
+        let (units, overflow) = Int64(days).multipliedReportingOverflow(by: unitsPerDay)
+        return overflow ? nil : units
     }
 
     private static func long(_ bytes: [UInt8]) -> Int64? {

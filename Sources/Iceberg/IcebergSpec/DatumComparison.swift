@@ -1,5 +1,6 @@
 import Bytes
 import Clocks
+import Glibc
 
 extension Datum {
     public enum Order: Sendable { case less, equal, greater }
@@ -18,8 +19,8 @@ extension Datum {
         case (.double(let left), .double(let right)): Self.order(Self.rank(left), Self.rank(right))
         case (.float(let left), .double(let right)): Self.order(Self.rank(Double(left)), Self.rank(right))
         case (.double(let left), .float(let right)): Self.order(Self.rank(left), Self.rank(Double(right)))
-        case (.string(let left), .string(let right)): Self.order(bytes: left.utf8, right.utf8)
-        case (.uuid(let left), .uuid(let right)): Self.order(left, right)
+        case (.string(let left), .string(let right)): Self.order(left, right)
+        case (.uuid(let left), .uuid(let right)): Self.order(bytes: left.bytes, right.bytes)
         case (.fixed(let left), .fixed(let right)), (.binary(let left), .binary(let right)):
             Self.order(bytes: left, right)
         case (.decimal(let left, let leftScale), .decimal(let right, let rightScale)):
@@ -28,22 +29,32 @@ extension Datum {
         }
     }
 
-    private static func order<T: Comparable>(_ left: T, _ right: T) -> Order {
+    private static func order<T: FixedWidthInteger>(_ left: T, _ right: T) -> Order {
         left < right ? .less : left == right ? .equal : .greater
     }
 
-    private static func order(bytes left: some Sequence<UInt8>, _ right: some Sequence<UInt8>) -> Order {
-        var left = left.makeIterator()
-        var right = right.makeIterator()
-        while true {
-            switch (left.next(), right.next()) {
-            case (nil, nil): return .equal
-            case (nil, _): return .less
-            case (_, nil): return .greater
-            case (let first?, let second?):
-                if first != second { return first < second ? .less : .greater }
+    /// By unsigned bytes, the shorter first.
+    static func order(bytes left: [UInt8], _ right: [UInt8]) -> Order {
+        left.withUnsafeBytes { left in right.withUnsafeBytes { right in order(left, right) } }
+    }
+
+    private static func order(_ left: String, _ right: String) -> Order {
+        let known = left.utf8.withContiguousStorageIfAvailable { left in
+            right.utf8.withContiguousStorageIfAvailable { right in
+                order(UnsafeRawBufferPointer(left), UnsafeRawBufferPointer(right))
             }
         }
+        if case .some(.some(let order)) = known { return order }
+        return order(bytes: Array(left.utf8), Array(right.utf8))
+    }
+
+    private static func order(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Order {
+        let common = min(left.count, right.count)
+        if common > 0, let first = left.baseAddress, let second = right.baseAddress {
+            let difference = memcmp(first, second, common)
+            if difference != 0 { return difference < 0 ? .less : .greater }
+        }
+        return left.count < right.count ? .less : left.count == right.count ? .equal : .greater
     }
 
     /// An integer in the order of the values: -0 below +0, NaN on top.

@@ -13,8 +13,8 @@ public struct FieldRange: Hashable, Sendable {
         lower: Datum? = nil, upper: Datum? = nil, mayHaveNull: Bool = true, mayHaveValue: Bool = true,
         mayHaveNaN: Bool = true
     ) {
-        self.lower = lower?.isNaN == true ? nil : lower?.zeroLowered
-        self.upper = upper?.isNaN == true ? nil : upper?.zeroRaised
+        self.lower = lower?.isNaN == true ? nil : lower?.withoutNegativeZero
+        self.upper = upper?.isNaN == true ? nil : upper?.withoutNegativeZero
         self.mayHaveNull = mayHaveNull
         self.mayHaveValue = mayHaveValue
         self.mayHaveNaN = mayHaveNaN
@@ -31,43 +31,6 @@ public struct FieldRange: Hashable, Sendable {
     }
 }
 
-/// Column statistics of one file, by field id, as manifests keep them.
-public struct FileMetrics: Sendable {
-    public var recordCount: Int64
-    public var valueCounts: [Int: Int64]
-    public var nullValueCounts: [Int: Int64]
-    public var nanValueCounts: [Int: Int64]
-    public var lowerBounds: [Int: [UInt8]]
-    public var upperBounds: [Int: [UInt8]]
-
-    public init(
-        recordCount: Int64, valueCounts: [Int: Int64] = [:], nullValueCounts: [Int: Int64] = [:],
-        nanValueCounts: [Int: Int64] = [:], lowerBounds: [Int: [UInt8]] = [:], upperBounds: [Int: [UInt8]] = [:]
-    ) {
-        self.recordCount = recordCount
-        self.valueCounts = valueCounts
-        self.nullValueCounts = nullValueCounts
-        self.nanValueCounts = nanValueCounts
-        self.lowerBounds = lowerBounds
-        self.upperBounds = upperBounds
-    }
-
-    /// A bound that cannot be read counts as none: it may be of a type the column had before.
-    public func range(fieldID: Int, type: IcebergType) -> FieldRange {
-        func bound(_ bytes: [UInt8]?) -> Datum? {
-            guard let bytes else { return nil }
-            do { return try Datum(singleValueBinary: bytes, type: type) } catch { return nil }
-        }
-        let isFloating = type == .float || type == .double
-        let nulls = nullValueCounts[fieldID]
-        let nans = isFloating ? nanValueCounts[fieldID] : 0
-        let values = valueCounts[fieldID].map { $0 &- (nulls ?? 0) &- (nans ?? 0) }
-        return FieldRange(
-            lower: bound(lowerBounds[fieldID]), upper: bound(upperBounds[fieldID]), mayHaveNull: nulls != 0,
-            mayHaveValue: nulls == nil || values != 0, mayHaveNaN: nans != 0)
-    }
-}
-
 extension BoundPredicate {
     /// Whether some row may pass. False is a proof that none does; true is not a promise.
     ///
@@ -78,12 +41,8 @@ extension BoundPredicate {
         case .alwaysFalse: false
         case .and(let terms): terms.allSatisfy { $0.mightMatch(range) }
         case .or(let terms): terms.contains { $0.mightMatch(range) }
-        case .test(let test): test.mightMatch(range(test.fieldID, test.type))
+        case .test(let test): test.mightMatch(test.seen(range(test.fieldID, test.sourceType)))
         }
-    }
-
-    public func mightMatch(_ metrics: FileMetrics) -> Bool {
-        metrics.recordCount != 0 && mightMatch { metrics.range(fieldID: $0, type: $1) }
     }
 
     /// Whether every row passes. True is a proof; false is not a promise.
@@ -93,12 +52,8 @@ extension BoundPredicate {
         case .alwaysFalse: false
         case .and(let terms): terms.allSatisfy { $0.mustMatch(range) }
         case .or(let terms): terms.contains { $0.mustMatch(range) }
-        case .test(let test): test.mustMatch(range(test.fieldID, test.type))
+        case .test(let test): test.mustMatch(test.seen(range(test.fieldID, test.sourceType)))
         }
-    }
-
-    public func mustMatch(_ metrics: FileMetrics) -> Bool {
-        mustMatch { metrics.range(fieldID: $0, type: $1) }
     }
 
     /// Whether a row passes.
@@ -110,26 +65,32 @@ extension BoundPredicate {
         case .alwaysFalse: false
         case .and(let terms): terms.allSatisfy { $0.matches(value) }
         case .or(let terms): terms.contains { $0.matches(value) }
-        case .test(let test): test.matches(value(test.fieldID))
+        case .test(let test): test.matches(test.transform.apply(value(test.fieldID)))
         }
     }
 }
 
 extension BoundTest {
+    /// - Parameter value: of the term. -0 and 0 are the same number, NaN equals nothing and is in no order.
     func matches(_ value: Datum?) -> Bool {
-        guard let value else { return operation == .isNull }
+        guard let value = value?.withoutNegativeZero else { return operation == .isNull }
         switch operation {
         case .isNull: return false
         case .notNull: return true
         case .isNaN: return value.isNaN
         case .notNaN: return !value.isNaN
-        case .compare(let comparison, let literal): return value.order(to: literal).map(comparison.holds) ?? false
+        case .compare(let comparison, let literal):
+            if value.isNaN { return comparison == .notEqual }
+            return value.order(to: literal).map(comparison.holds) ?? false
         case .isIn(let literals): return literals.contains(value)
         case .notIn(let literals): return !literals.contains(value)
         case .startsWith(let prefix): return value.string.map { $0.utf8.starts(with: prefix.utf8) } ?? false
         case .notStartsWith(let prefix): return value.string.map { !$0.utf8.starts(with: prefix.utf8) } ?? false
         }
     }
+
+    /// What is known of the term, from what is known of the field.
+    func seen(_ range: FieldRange) -> FieldRange { transform == .identity ? range : range.transformed(by: transform) }
 
     /// NaN counts as larger than any number, as engines that order it do; others never match it, which is less. Null
     /// counts as unequal to everything, as clients that are not SQL engines may mean it.
@@ -140,11 +101,10 @@ extension BoundTest {
         case .isNaN: return range.mayHaveNaN
         case .notNaN: return range.mayHaveValue
         case .compare(let comparison, let literal):
-            if literal.isNaN { return range.mayHaveValue || range.mayHaveNaN }
             if comparison == .notEqual && range.mayHaveNull { return true }
             return range.mightHave(comparison, literal) || isFloating && range.mayHaveNaN && comparison.includesLarger
         case .isIn(let literals):
-            return literals.contains { $0.isNaN ? range.mayHaveNaN : range.mightHave(.equal, $0) }
+            return literals.contains { range.mightHave(.equal, $0) }
         case .notIn(let literals):
             if range.mayHaveNull || range.mayHaveNaN && isFloating { return true }
             guard range.mayHaveValue else { return false }
@@ -175,7 +135,21 @@ extension BoundTest {
         }
     }
 
-    private var isFloating: Bool { type == .float || type == .double }
+    private var isFloating: Bool { type.isFloating }
+}
+
+extension FieldRange {
+    /// What is known of a transform of the field.
+    func transformed(by transform: Transform) -> FieldRange {
+        var result = FieldRange(mayHaveNull: mayHaveNull, mayHaveValue: mayHaveValue, mayHaveNaN: false)
+        guard transform.preservesOrder else { return result }
+        let low = lower.flatMap { transform.applyInOrder($0) }
+        // Below an unknown bound may lie values that truncating wraps around to the largest.
+        if low == nil, case .truncate = transform, upper?.integer != nil { return result }
+        result.lower = low
+        result.upper = upper.flatMap { transform.apply($0) }
+        return result
+    }
 }
 
 extension Comparison {
@@ -198,7 +172,7 @@ extension FieldRange {
     }
 
     fileprivate func mustHave(_ comparison: Comparison, _ literal: Datum) -> Bool {
-        guard mayHaveValue, !literal.isNaN else { return false }
+        guard mayHaveValue else { return false }
         let low = lower?.order(to: literal)
         let high = upper?.order(to: literal)
         switch comparison {
@@ -223,24 +197,5 @@ extension FieldRange {
     fileprivate func allStart(with prefix: String) -> Bool {
         guard let low = lower?.string, let high = upper?.string else { return false }
         return low.utf8.starts(with: prefix.utf8) && high.utf8.starts(with: prefix.utf8)
-    }
-}
-
-extension Datum {
-    /// Zero as -0: engines take both for equal, and writers keep either as bounds.
-    fileprivate var zeroLowered: Datum {
-        switch self {
-        case .float(let value) where value == 0: .float(-0.0)
-        case .double(let value) where value == 0: .double(-0.0)
-        default: self
-        }
-    }
-
-    fileprivate var zeroRaised: Datum {
-        switch self {
-        case .float(let value) where value == 0: .float(0.0)
-        case .double(let value) where value == 0: .double(0.0)
-        default: self
-        }
     }
 }
