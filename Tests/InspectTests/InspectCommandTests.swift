@@ -9,22 +9,50 @@ import Testing
 import WriteAheadLog
 
 @Suite struct `Inspection` {
-    @Test(arguments: [[], ["parquet"], ["nothing", "x"], ["parquet", "a", "b"]])
+    @Test(arguments: [
+        [], ["parquet"], ["nothing", "x"], ["parquet", "a", "b"], ["metadata", "a", "--nothing", "b"],
+        ["avro", "a", "--limit"], ["avro", "a", "--limit", "1", "--limit", "2"], ["metadata", "a", "--limit", "1"],
+    ])
     func `a wrong command line prints the usage`(arguments: [String]) async {
         let result = await InspectCommand.run(arguments)
         #expect(result.exitCode == 2)
-        #expect(result.output.contains("usage:"))
+        #expect(result.output.isEmpty)
+        #expect(result.problem.contains("usage:"))
     }
 
-    @Test(arguments: ["parquet", "avro", "metadata", "log"])
-    func `a file that is not there, or is something else, is an error with its path`(kind: String) async throws {
+    @Test func `help names every command, and that of one command its options`() async {
+        let help = await InspectCommand.run(["--help"])
+        #expect(help.exitCode == 0)
+        for name in ["parquet footer", "parquet pages", "avro", "manifest-list", "diff", "log", "setup-storage"] {
+            #expect(help.output.contains("  \(name) "))
+        }
+        let pages = await InspectCommand.run(["parquet", "pages", "--help"])
+        #expect(pages.output.contains("--row-group"))
+    }
+
+    @Test func `control characters of a file do not reach the terminal`() async throws {
+        let directory = try TemporaryDirectory()
+        var options = ParquetWriterOptions()
+        options.keyValueMetadata = [ParquetKeyValue(key: "a\u{1B}[31m", value: "b\u{9B}1m\nc")]
+        let file = try directory.write(try TestParquet.bytes(options), "a.parquet")
+        let result = await InspectCommand.run(["parquet", "footer", file])
+        #expect(result.output.contains(#"a\u001b[31m: b\u009b1m\u000ac"#))
+        #expect(!result.output.unicodeScalars.contains { $0.value == 0x1B || $0.value == 0x9B })
+    }
+
+    @Test(arguments: [
+        "parquet", "parquet footer", "parquet pages", "avro", "manifest", "manifest-list", "metadata", "snapshots",
+        "log",
+    ])
+    func `a file that is not there, or is something else, is an error with its path`(name: String) async throws {
+        let command = name.split(separator: " ").map(String.init)
         let garbage = FileManager.default.temporaryDirectory.appending(path: "garbage-\(Clocks.UUID.random())").path
-        let missing = await InspectCommand.run([kind, garbage])
+        let missing = await InspectCommand.run(command + [garbage])
         #expect(missing.exitCode == 1)
         try Data("not a file of ours".utf8).write(to: URL(filePath: garbage))
-        let result = await InspectCommand.run([kind, garbage])
+        let result = await InspectCommand.run(command + [garbage])
         #expect(result.exitCode == 1)
-        #expect(result.output.contains(garbage))
+        #expect(result.problem.contains(garbage))
         try FileManager.default.removeItem(atPath: garbage)
     }
 
@@ -64,7 +92,7 @@ import WriteAheadLog
         let result = await InspectCommand.run(["setup-storage"], environment: ["OBJECT_STORE": "s3"])
         #expect(result.exitCode == 1)
         for name in ["R2_ENDPOINT", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] {
-            #expect(result.output.contains(name))
+            #expect(result.problem.contains(name))
         }
     }
 }

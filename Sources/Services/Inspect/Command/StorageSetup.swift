@@ -5,15 +5,16 @@ import ObjectStore
 /// `setup-storage`: makes the buckets that the environment names, and their lifecycle rules.
 enum StorageSetup {
     /// - Returns: what was done, or the reason why nothing was; the exit code is 1 when the store refused anything.
-    static func run(_ environment: Environment, asJSON: Bool) async -> (output: String, exitCode: Int32) {
+    static func run(_ environment: Environment, asJSON: Bool) async -> InspectResult {
         do {
             var reader = ConfigurationReader(environment)
             let configuration = ObjectStoreConfiguration(from: &reader)
             try reader.finish()
             let report = try await BucketSetup.run(configuration)
-            return (asJSON ? json(report) : text(report), report.refused.isEmpty ? 0 : 1)
+            return InspectResult(
+                output: asJSON ? json(report) : text(report), exitCode: report.refused.isEmpty ? 0 : 1)
         } catch {
-            return ("setup-storage: \(error)", 1)
+            return InspectResult(output: "", problem: "setup-storage: \(error)", exitCode: 1)
         }
     }
 

@@ -1,0 +1,85 @@
+import JSONFormat
+
+extension Command {
+    private static let limit = Option(name: "--limit", value: "N", summary: "show at most N of the entries")
+    private static let snapshot = Option(
+        name: "--snapshot", value: "ID|REF", summary: "a snapshot id, a branch or a tag; default: the current one")
+
+    /// Every command, in the order of the usage.
+    static let all: [Command] = files + metadata + others
+
+    private static let files: [Command] = [
+        Command(
+            name: "parquet footer", operands: "FILE",
+            summary: "schema, row groups, column chunks, statistics and indexes of a Parquet file",
+            examples: ["parquet footer events.parquet", "--json parquet footer s3://events/data/a.parquet"],
+            run: FooterInspection.run),
+        Command(
+            name: "parquet pages", operands: "FILE",
+            options: [
+                Option(name: "--column", value: "NAME", summary: "only this column, by its full name"),
+                Option(name: "--row-group", value: "N", summary: "only this row group, counted from 0"),
+            ],
+            summary: "every page: place, size, encoding, values, checksum, bounds by the page index",
+            examples: ["parquet pages events.parquet --column time --row-group 0"],
+            run: PagesInspection.run),
+        // What `parquet FILE` always meant.
+        Command(
+            name: "parquet", operands: "FILE", summary: "the same as parquet footer",
+            examples: [], run: FooterInspection.run),
+        Command(
+            name: "avro", operands: "FILE", options: [limit],
+            summary: "schema, metadata and records of any Avro file, as they stand there",
+            examples: ["avro snap-1.avro --limit 3"], run: AvroInspection.run),
+    ]
+
+    private static let metadata: [Command] = [
+        Command(
+            name: "metadata", operands: "TABLE",
+            summary: "schemas, specs, sort orders, references, history and properties of a table",
+            examples: ["metadata warehouse/events", "--json metadata v3.metadata.json"],
+            run: MetadataInspection.run),
+        Command(
+            name: "snapshots", operands: "TABLE", options: [snapshot],
+            summary: "snapshots with parents, operations and totals; one in full with --snapshot",
+            examples: ["snapshots warehouse/events", "snapshots warehouse/events --snapshot main"],
+            run: SnapshotsInspection.run),
+        Command(
+            name: "manifest-list", operands: "FILE|TABLE",
+            options: [
+                snapshot,
+                Option(name: "--table", value: "TABLE", summary: "whose specs say what the bounds of partitions are"),
+            ],
+            summary: "the manifests of a snapshot, with counts and partition bounds",
+            examples: ["manifest-list warehouse/events", "manifest-list snap-1.avro --table v3.metadata.json"],
+            run: ManifestListInspection.run),
+        Command(
+            name: "manifest", operands: "FILE",
+            options: [
+                limit,
+                Option(
+                    name: "--table", value: "TABLE", summary: "whose schema and specs serve where the manifest has none"
+                ),
+            ],
+            summary: "entries of a manifest, with partitions and bounds decoded",
+            examples: ["manifest 1-m0.avro", "--json manifest 1-m0.avro --limit 1"],
+            run: ManifestInspection.run),
+        Command(
+            name: "diff", operands: "TABLE [FROM] TO", operandCount: 2...3,
+            summary:
+                "what changed between two snapshots (ids or references) of a table, or from one metadata file to another",
+            examples: ["diff warehouse/events 8711 main", "diff v2.metadata.json v3.metadata.json"],
+            run: DiffInspection.run),
+    ]
+
+    private static let others: [Command] = [
+        Command(
+            name: "log", operands: "DIRECTORY",
+            summary: "segments and records of a write-ahead log; changes nothing", examples: ["log var/wal"],
+            run: LogDescription.run),
+        Command(
+            name: "setup-storage", operands: "", operandCount: 0...0,
+            summary: "makes the three buckets and their lifecycle rules where they are not there yet",
+            examples: ["setup-storage"], run: { _, _ in }),
+    ]
+}

@@ -1,0 +1,112 @@
+import Configuration
+import Files
+import IcebergSpec
+import IcebergTable
+import ObjectStore
+
+/// A table by its metadata file, wherever that lies: also a copy whose metadata names the place it was copied from.
+struct InspectedTable: Sendable {
+    /// The metadata file that was read.
+    let metadataLocation: String
+    let metadata: TableMetadata
+    /// Reads what the metadata names.
+    let store: InspectionStore
+
+    /// - Parameter location: a metadata file, or the directory of a table, whose newest metadata file is taken.
+    init(_ location: String, environment: Environment) async throws {
+        metadataLocation = try await Self.metadataFile(at: location, environment)
+        let file = try await InspectedFile(metadataLocation, environment: environment)
+        do throws(IcebergError) {
+            metadata = try TableMetadataFile.decode(try await Self.read(file, metadataLocation))
+        } catch {
+            throw InspectError(.malformed, at: metadataLocation, error.description)
+        }
+        store = try InspectionStore(
+            tableLocation: metadata.location,
+            root: InspectedFile.isRemote(metadataLocation) ? nil : Self.root(of: metadataLocation),
+            environment: environment)
+    }
+
+    private static func read(_ file: InspectedFile, _ location: String) async throws(IcebergError) -> [UInt8] {
+        do {
+            return try await file.bytes()
+        } catch {
+            throw IcebergError(.malformed, "\(error)")
+        }
+    }
+
+    /// A file that the metadata names.
+    func bytes(of uri: String) async throws -> [UInt8] {
+        do {
+            return try await store.get(try store.location(of: uri), range: nil).bytes
+        } catch {
+            throw InspectError(.notFound, at: uri, "\(error)")
+        }
+    }
+
+    /// - Parameter name: an id, a branch or a tag; nil for the current snapshot.
+    func snapshot(named name: String?) throws(InspectError) -> Snapshot {
+        let found: Snapshot?
+        if let name {
+            found = metadata.snapshot(reference: name) ?? Int64(name).flatMap { metadata.snapshot(id: $0) }
+        } else {
+            found = metadata.currentSnapshot
+        }
+        guard let found else {
+            let names = metadata.references.keys.sorted().joined(separator: ", ")
+            throw InspectError(
+                .notFound, at: metadataLocation,
+                name.map { "there is no snapshot or reference \($0); references: \(names)" }
+                    ?? "the table has no snapshot")
+        }
+        return found
+    }
+
+    // MARK: - Finding the metadata file
+
+    private static func metadataFile(at location: String, _ environment: Environment) async throws -> String {
+        if location.hasSuffix(".json") || location.hasSuffix(".json.gz") { return location }
+        var folder = location
+        while folder.count > 1 && folder.hasSuffix("/") { folder.removeLast() }
+        if !folder.hasSuffix("/metadata") { folder += "/metadata" }
+        let names = try await names(in: folder, environment)
+        guard let newest = names.filter(isMetadata).max(by: { (version($0), $0) < (version($1), $1) }) else {
+            throw InspectError(.notFound, at: folder, "holds no file *.metadata.json")
+        }
+        return "\(folder)/\(newest)"
+    }
+
+    private static func isMetadata(_ name: String) -> Bool {
+        name.hasSuffix(".metadata.json") || name.hasSuffix(".metadata.json.gz")
+    }
+
+    /// The number that begins a metadata file's name: `00012-….metadata.json`, `v12.metadata.json`.
+    private static func version(_ name: String) -> Int {
+        Int((name.hasPrefix("v") ? name.dropFirst() : name[...]).prefix { $0.isASCII && $0.isNumber }) ?? -1
+    }
+
+    private static func names(in folder: String, _ environment: Environment) async throws -> [String] {
+        guard InspectedFile.isRemote(folder) else {
+            let path = InspectedFile.path(folder)
+            return try await BlockingPool.shared.run { () throws(FileError) in try FileSystem.list(path) }
+        }
+        let store = try InspectedFile.store(environment)
+        let place = try store.location(of: folder)
+        var names: [String] = []
+        var next: String?
+        repeat {
+            let page = try await store.list(
+                place.bucket, prefix: "\(place.key)/", delimiter: "/", startAfter: next, limit: 1000)
+            names += page.objects.map { String($0.key.rawValue.dropFirst(place.key.rawValue.count + 1)) }
+            next = page.next
+        } while next != nil
+        return names
+    }
+
+    /// The table's directory: the one that `metadata` lies in, or the metadata file's own.
+    private static func root(of metadataFile: String) -> String {
+        let folder = FileSystem.parent(of: InspectedFile.path(metadataFile))
+        guard folder == "metadata" || folder.hasSuffix("/metadata") else { return folder }
+        return FileSystem.parent(of: folder)
+    }
+}

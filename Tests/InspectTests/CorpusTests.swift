@@ -1,0 +1,57 @@
+import Foundation
+import Inspect
+import JSONFormat
+import Testing
+
+/// Files of other writers, when `ANALYTICS_CORPORA` names the folder that holds them.
+@Suite struct `Inspecting files of others` {
+    static let corpora = ProcessInfo.processInfo.environment["ANALYTICS_CORPORA"]
+
+    @Test(.enabled(if: corpora != nil, "ANALYTICS_CORPORA is not set"))
+    func `every table's metadata, snapshots and manifests are shown`() async throws {
+        let root = "\(try #require(Self.corpora))/iceberg"
+        let index = try JSONValue.parse([UInt8](Data(contentsOf: URL(filePath: "\(root)/index-open.json"))))
+        var manifests = 0
+        for table in try #require(index.array) where table["complete"] == true {
+            let name = try #require(table["table"]?.string)
+            let place = "\(root)/tables/\(name)"
+            guard let file = table["current_metadata"]?.string, FileManager.default.fileExists(atPath: place) else {
+                continue
+            }
+            let metadata = try await inspected("metadata", "\(place)/\(file)")
+            #expect(metadata["snapshots"] == table["n_snapshots"], "\(name)")
+            _ = try await inspected("snapshots", "\(place)/\(file)")
+            guard metadata["current-snapshot-id"] != .null else { continue }
+            let list = try await inspected("manifest-list", "\(place)/\(file)")
+            for manifest in try #require(list["manifests"]?.array) {
+                let path = try #require(manifest["manifest_path"]?.string)
+                let copy = "\(place)/metadata/\(path.split(separator: "/").last ?? "")"
+                guard FileManager.default.fileExists(atPath: copy) else { continue }
+                let shown = try await inspected("manifest", copy, "--table", "\(place)/\(file)")
+                #expect(shown["entries"]?.array?.isEmpty == false, "\(copy)")
+                #expect(shown["schema"] != .null, "\(copy)")
+                manifests += 1
+            }
+        }
+        #expect(manifests > 60)
+    }
+
+    /// Chunks that cannot be walked or fail their checksums, as the collection means them to.
+    static let damaged: Set<String> = [
+        "datapage_v1-corrupt-checksum.parquet", "rle-dict-uncompressed-corrupt-checksum.parquet",
+        // The chunk's size leaves out its dictionary page's header.
+        "nation.dict-malformed.parquet",
+    ]
+
+    @Test(.enabled(if: corpora != nil, "ANALYTICS_CORPORA is not set"))
+    func `every Parquet file's footer and pages are shown`() async throws {
+        let folder = "\(try #require(Self.corpora))/parquet/parquet-testing/data"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".parquet") }
+        #expect(names.count > 50)
+        for name in names.sorted() {
+            _ = try await inspected("parquet", "footer", "\(folder)/\(name)")
+            _ = try await inspected(
+                "parquet", "pages", "\(folder)/\(name)", exitCode: Self.damaged.contains(name) ? 1 : 0)
+        }
+    }
+}
