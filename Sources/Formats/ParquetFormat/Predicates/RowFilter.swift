@@ -6,15 +6,15 @@ extension ColumnPredicate {
         of columns: [Int: LeafColumn], rowCount: Int, schema: ParquetSchema
     ) throws(ParquetError) -> RowRanges {
         let compiled = try CompiledPredicate(self, schema)
-        for leaf in compiled.leaves {
-            guard let column = columns[leaf], column.rowCount == rowCount,
-                column.values.physicalType == schema.leaves[leaf].physicalType
-            else {
-                throw ParquetError(
-                    .invalidArgument, at: "predicate, leaf \(leaf)", "no column of \(rowCount) rows of its type")
-            }
+        for leaf in compiled.leaves where !Self.isColumn(columns[leaf], of: schema.leaves[leaf], rowCount: rowCount) {
+            throw ParquetError(
+                .invalidArgument, at: "predicate, leaf \(leaf)", "no column of \(rowCount) rows of its type")
         }
         return RowRanges(mask: compiled.mask(columns, rowCount: rowCount))
+    }
+
+    private static func isColumn(_ column: LeafColumn?, of leaf: SchemaLeaf, rowCount: Int) -> Bool {
+        column?.rowCount == rowCount && column?.values.physicalType == leaf.physicalType
     }
 }
 
