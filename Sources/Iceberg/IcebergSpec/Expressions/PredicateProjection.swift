@@ -80,7 +80,7 @@ extension BoundTest {
 
 extension Transform {
     /// What a test of a column says about this transform's value; nil when nothing.
-    func project(_ test: BoundTest) -> BoundTest.Operation? {
+    public func project(_ test: BoundTest) -> BoundTest.Operation? {
         switch self {
         case .void, .unknown: return nil
         case .identity: return test.operation
