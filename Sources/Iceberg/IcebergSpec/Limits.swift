@@ -28,4 +28,10 @@ public enum Limits {
     public static let fixedLengthMax = 1 << 30
     /// How far a snapshot's time may lie before what the table has already seen: clocks differ between machines.
     public static let clockSkewMilliseconds: Int64 = 60_000
+    /// UTF-8 bytes of one query of a view.
+    public static let viewTextBytesMax = 16 << 20
+    /// Representations of one version of a view.
+    public static let viewRepresentationsMax = 1_000
+    /// Levels of a namespace.
+    public static let namespaceLevelsMax = 1_000
 }

@@ -30,7 +30,11 @@ public enum TableMetadataFile {
 
     /// - Parameter compressed: with gzip; the file's name must then end in `.gz.metadata.json`.
     public static func encode(_ metadata: TableMetadata, compressed: Bool = false) throws(IcebergError) -> [UInt8] {
-        let text = metadata.json.serialized()
+        try encode(metadata.json, compressed: compressed)
+    }
+
+    static func encode(_ json: JSONValue, compressed: Bool) throws(IcebergError) -> [UInt8] {
+        let text = json.serialized()
         guard compressed else { return text }
         do {
             return try Deflate.compress(text, container: .gzip)
