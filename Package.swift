@@ -300,6 +300,31 @@ if selection == nil {
     targets.append(.testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: strict))
 }
 
+/// Every parser of bytes that nobody vouches for: what damage tests, the memory test and the fuzzer run.
+let parsers = [
+    "Bitmaps", "Compression", "JSONFormat", "AvroFormat", "ParquetFormat", "PuffinFormat", "Clocks", "IcebergSpec",
+]
+if parsers.allSatisfy(isSelected) {
+    let dependencies = closure(of: parsers).sorted().map { Target.Dependency.byName(name: $0) }
+    targets += [
+        .target(
+            name: "ParserTargets", dependencies: dependencies, path: "Tests/Fuzz/ParserTargets", swiftSettings: strict),
+        .executableTarget(
+            name: "parser-memory", dependencies: ["ParserTargets"], path: "Tests/Fuzz/parser-memory",
+            swiftSettings: strict),
+        .testTarget(
+            name: "ParserTargetsTests", dependencies: ["ParserTargets", "parser-memory"] + dependencies,
+            path: "Tests/ParserTargetsTests", swiftSettings: strict),
+    ]
+    // Needs libFuzzer, and so the arguments that deploy/fuzz.sh builds it with.
+    if environment["ANALYTICS_FUZZ"] != nil {
+        targets.append(
+            .executableTarget(
+                name: "parser-fuzz", dependencies: ["ParserTargets"], path: "Tests/Fuzz/parser-fuzz",
+                swiftSettings: strict + [.enableExperimentalFeature("Extern")]))
+    }
+}
+
 var products: [Product] = []
 for (program, service) in programs where isSelected(service) {
     targets.append(

@@ -30,6 +30,10 @@ logs env=environment service="":
 test *arguments:
     deploy/test.sh {{ arguments }}
 
+# Fuzz the parsers: all for ten minutes each, or one for so many seconds
+fuzz target="" seconds="600":
+    deploy/fuzz.sh "{{ target }}" {{ seconds }}
+
 # A benchmark: ingest
 bench name *arguments:
     deploy/bench.sh {{ name }} {{ arguments }}
