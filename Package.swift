@@ -226,6 +226,7 @@ struct Tool {
 }
 
 let tools: [Tool] = [
+    Tool(name: "formats-benchmark", folder: "Tests/Benchmarks", uses: ["Bytes", "ParquetFormat"]),
     Tool(name: "formats-driver", folder: "Tests/Programs", uses: ["Bytes", "Clocks", "JSONFormat", "ParquetFormat"])
 ]
 

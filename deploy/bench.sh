@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs a benchmark against a named peer in the same run and prints the ratio: bench.sh ingest [options]
+# Runs a benchmark against named peers in the same run and prints the ratios: bench.sh ingest|parquet|… [options]
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 name=${1:-}
-[ -f "$root/deploy/bench/$name.py" ] || fail "the benchmark is '$name': give $(find "$root/deploy/bench" -name '*.py' -printf '%f\n' | sed 's/\.py$//' | sort | paste -sd ' ')"
+[ -f "$root/deploy/bench/$name.py" ] || fail "the benchmark is '$name': give $(find "$root/deploy/bench" -maxdepth 1 -name '*.py' -printf '%f\n' | sed 's/\.py$//' | sort | paste -sd ' ')"
 cd "$root"
 deploy/install.sh
 tools=$root/var/tools/test
@@ -13,7 +13,13 @@ if ! cmp -s Tests/EndToEnd/requirements.txt "$tools/installed.txt"; then
     "$tools/bin/pip" install -q --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
     cp Tests/EndToEnd/requirements.txt "$tools/installed.txt"
 fi
-deploy/build.sh
-deploy/demo/prepare.sh
+case $name in
+    parquet) ANALYTICS_MODULES=ParquetFormat deploy/build.sh --product formats-benchmark ;;
+    ingest)
+        deploy/build.sh
+        deploy/demo/prepare.sh
+        ;;
+    *) deploy/build.sh ;;
+esac
 export PATH=$tools/bin:$PATH
 exec "$tools/bin/python" "deploy/bench/$name.py" "${@:2}"
