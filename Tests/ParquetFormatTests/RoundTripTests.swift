@@ -103,7 +103,9 @@ import Testing
             (.int64, .timestamp(unit: .nanoseconds, isAdjustedToUTC: true)),
             (.int32, .decimal(precision: 9, scale: 2)), (.int64, .integer(bitWidth: 64, isSigned: false)),
             (.int32, .integer(bitWidth: 8, isSigned: true)), (.fixedLengthByteArray(width: 2), .float16),
-            (.fixedLengthByteArray(width: 12), .interval), (.int32, .unknown),
+            (.fixedLengthByteArray(width: 12), .interval), (.int32, .unknown), (.byteArray, .geometry(crs: nil)),
+            (.byteArray, .geometry(crs: "EPSG:25832")), (.byteArray, .geography(crs: nil, algorithm: nil)),
+            (.byteArray, .geography(crs: "OGC:CRS84", algorithm: .karney)),
         ]
         let fields = types.enumerated().map { index, type in
             SchemaNode.primitive("c\(index)", type.0, .optional, logical: type.1, fieldID: Int32(index) + 100)

@@ -52,6 +52,7 @@ public struct ColumnChunkMetadata: Hashable, Sendable {
     public var bloomFilterLength: Int32?
     public var keyValueMetadata: [ParquetKeyValue] = []
     var encodingStatistics: [PageEncodingStatistics] = []
+    var sizeStatistics: SizeStatistics?
 
     /// Where the chunk begins: at its dictionary page if it has one.
     public var startOffset: Int64 {

@@ -75,6 +75,15 @@ extension ThriftWriter {
                 statistics.field(3, entry.count)
             }
         }
+        field(14, chunk.bloomFilterOffset)
+        field(15, chunk.bloomFilterLength)
+        if let sizes = chunk.sizeStatistics, !sizes.isEmpty { structure(16) { $0.sizeStatistics(sizes) } }
+    }
+
+    private mutating func sizeStatistics(_ sizes: SizeStatistics) {
+        field(1, sizes.unencodedByteArrayBytes)
+        if let histogram = sizes.repetitionHistogram { list(2, .int64, histogram) { $0.element($1) } }
+        if let histogram = sizes.definitionHistogram { list(3, .int64, histogram) { $0.element($1) } }
     }
 
     private mutating func statistics(_ statistics: ColumnStatistics) {

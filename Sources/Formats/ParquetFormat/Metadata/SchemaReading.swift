@@ -136,8 +136,12 @@ extension LogicalType {
             case 16:
                 type = .variant(version: try parameters(&reader).int8 ?? 1)
                 continue
-            case 17: type = .geometry
-            case 18: type = .geography
+            case 17:
+                type = .geometry(crs: try parameters(&reader).crs)
+                continue
+            case 18:
+                type = try parameters(&reader).geography
+                continue
             default: break
             }
             try reader.skip(.structure)
@@ -151,6 +155,7 @@ extension LogicalType {
         var flags: [Int16: Bool] = [:]
         var int8: Int8?
         var timeUnit: TimeUnit?
+        var crs: String?
 
         var decimal: LogicalType? {
             guard let scale = int32s[1], let precision = int32s[2] else { return nil }
@@ -159,6 +164,9 @@ extension LogicalType {
         var unit: (TimeUnit, Bool)? {
             guard let timeUnit, let isAdjustedToUTC = flags[1] else { return nil }
             return (timeUnit, isAdjustedToUTC)
+        }
+        var geography: LogicalType {
+            .geography(crs: crs, algorithm: int32s[2].flatMap(EdgeAlgorithm.init(rawValue:)))
         }
         var integer: LogicalType? {
             guard let int8, let isSigned = flags[2] else { return nil }
@@ -174,6 +182,7 @@ extension LogicalType {
             case .int32: result.int32s[field.id] = try reader.int32()
             case .yes, .no: result.flags[field.id] = field.kind == .yes
             case .int8: result.int8 = try reader.int8()
+            case .binary: result.crs = try reader.text()
             case .structure: result.timeUnit = try timeUnit(&reader)
             default: try reader.skip(field.kind)
             }

@@ -56,6 +56,10 @@ extension ThriftWriter {
             field(1, bitWidth)
             field(2, isSigned)
         case .variant(let version): field(1, version)
+        case .geometry(let crs): field(1, utf8: crs)
+        case .geography(let crs, let algorithm):
+            field(1, utf8: crs)
+            field(2, algorithm?.rawValue)
         default: break
         }
     }

@@ -6,6 +6,15 @@ public enum LogicalType: Hashable, Sendable {
         case nanoseconds
     }
 
+    /// `EdgeInterpolationAlgorithm` of parquet.thrift: what lies between two points. Where none is stated: spherical.
+    public enum EdgeAlgorithm: Int32, Hashable, Sendable, CaseIterable {
+        case spherical = 0
+        case vincenty = 1
+        case thomas = 2
+        case andoyer = 3
+        case karney = 4
+    }
+
     case string
     case enumeration
     case json
@@ -31,9 +40,10 @@ public enum LogicalType: Hashable, Sendable {
     case float16
     /// A variant group of the given specification version.
     case variant(version: Int8)
-    /// Well-known binary; the coordinate system is not kept.
-    case geometry
-    case geography
+    /// Well-known binary with straight edges; nil is the coordinate system `OGC:CRS84`.
+    case geometry(crs: String?)
+    /// Well-known binary with edges on a spheroid.
+    case geography(crs: String?, algorithm: EdgeAlgorithm?)
 
     /// Whether bytes are compared as unsigned bytes and hold UTF-8, so that a cut maximum must stay UTF-8.
     var isText: Bool {

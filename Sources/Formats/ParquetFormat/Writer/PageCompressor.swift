@@ -1,6 +1,7 @@
 import CSnappy
 import CZlib
 import CZstd
+import Compression
 
 /// Compresses pages into one buffer that is used again and again; keeps the library's working memory between pages.
 final class PageCompressor {
@@ -20,16 +21,6 @@ final class PageCompressor {
 
     deinit { ZSTD_freeCCtx(zstd) }
 
-    /// `CompressionCodec` of parquet.thrift.
-    var thriftCode: Int32 {
-        switch codec {
-        case .uncompressed: 0
-        case .snappy: 1
-        case .gzip: 2
-        case .zstd: 6
-        }
-    }
-
     /// Hands the compressed bytes to `body`; they are valid only inside it.
     func withCompressed<R>(
         _ page: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> R
@@ -40,8 +31,27 @@ final class PageCompressor {
         case .snappy: try compressSnappy(page)
         case .gzip(let level): try compressGzip(page, level)
         case .zstd(let level): try compressZstd(page, level)
+        case .lz4Raw:
+            try compress(page, bound: LZ4.compressBound(page.count)) { target throws(CompressionError) in
+                try LZ4.compress(page, into: target)
+            }
+        case .brotli(let level):
+            try compress(page, bound: Brotli.compressBound(page.count)) { target throws(CompressionError) in
+                try Brotli.compress(page, level: level, into: target)
+            }
         }
         return body(output.bytes)
+    }
+
+    private func compress(
+        _ page: UnsafeRawBufferPointer, bound: Int,
+        _ compress: (UnsafeMutableRawBufferPointer) throws(CompressionError) -> Int
+    ) throws(ParquetError) {
+        do {
+            output.advance(try compress(UnsafeMutableRawBufferPointer(start: output.reserve(bound), count: bound)))
+        } catch {
+            throw ParquetError(.failed, at: error.codec, error.message)
+        }
     }
 
     private func compressZstd(_ page: UnsafeRawBufferPointer, _ level: Int32) throws(ParquetError) {

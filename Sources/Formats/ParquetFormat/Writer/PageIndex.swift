@@ -7,17 +7,21 @@ struct PageIndex {
         var nullCount: Int64
         var isNull: Bool
         var bounds: ValueBounds?
+        var sizes: SizeStatistics?
     }
+
+    private typealias Histogram = KeyPath<SizeStatistics, [Int64]?>
 
     private var pages: [Page] = []
 
     mutating func append(
-        offset: Int64, compressedSize: Int, firstRow: Int, valueCount: Int, nullCount: Int, bounds: ValueBounds?
+        offset: Int64, compressedSize: Int, firstRow: Int, valueCount: Int, nullCount: Int, bounds: ValueBounds?,
+        sizes: SizeStatistics?
     ) {
         pages.append(
             Page(
                 offset: offset, compressedSize: Int32(compressedSize), firstRow: Int64(firstRow),
-                nullCount: Int64(nullCount), isNull: valueCount == 0, bounds: bounds))
+                nullCount: Int64(nullCount), isNull: valueCount == 0, bounds: bounds, sizes: sizes))
     }
 
     func offsetIndex() -> [UInt8] {
@@ -28,6 +32,10 @@ struct PageIndex {
                 location.field(2, page.compressedSize)
                 location.field(3, page.firstRow)
             }
+        }
+        let byteCounts = pages.compactMap { $0.sizes?.unencodedByteArrayBytes }
+        if !pages.isEmpty && byteCounts.count == pages.count {
+            writer.list(2, .int64, byteCounts) { $0.element($1) }
         }
         writer.stop()
         return writer.bytes
@@ -55,6 +63,13 @@ struct PageIndex {
         writer.list(3, .binary, highs) { $0.element($1) }
         writer.field(4, boundaryOrder(lows, highs, ValueComparison(leaf)))
         writer.list(5, .int64, pages) { $0.element($1.nullCount) }
+        // Page after page.
+        for (field, histogram) in [(6, \.repetitionHistogram), (7, \.definitionHistogram)] as [(Int16, Histogram)] {
+            let counts = pages.compactMap { $0.sizes?[keyPath: histogram] }
+            if !pages.isEmpty && counts.count == pages.count {
+                writer.list(field, .int64, Array(counts.joined())) { $0.element($1) }
+            }
+        }
         writer.stop()
         return writer.bytes
     }

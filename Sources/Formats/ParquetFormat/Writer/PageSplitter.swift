@@ -3,14 +3,14 @@ struct PageSplitter {
     struct Part {
         var levels: Range<Int>
         var values: Range<Int>
-        var firstRow: Int
+        var rows: Range<Int>
     }
 
     private let column: LeafColumn
     private let view: ValueView
     private let rowsMax: Int
     private let bytesMax: Int
-    /// Values a page holds at most when they are indices; nil when they are PLAIN.
+    /// Values a page holds at most when they are indices; nil when their PLAIN size counts.
     private let indicesMax: Int?
     private var level = 0
     private var value = 0
@@ -36,8 +36,8 @@ struct PageSplitter {
         var part: Part
         if column.definitionLevels.isEmpty {
             let end = min(valuesEnd, level + rowsMax)
-            part = Part(levels: level..<end, values: level..<end, firstRow: row)
-            row += end - level
+            part = Part(levels: level..<end, values: level..<end, rows: row..<(row + end - level))
+            row = part.rows.upperBound
         } else {
             part = scan(valuesEnd: valuesEnd)
         }
@@ -70,6 +70,6 @@ struct PageSplitter {
                 (level, value, row) = (count, present, firstRow + rows)
             }
         }
-        return Part(levels: firstLevel..<level, values: firstValue..<value, firstRow: firstRow)
+        return Part(levels: firstLevel..<level, values: firstValue..<value, rows: firstRow..<row)
     }
 }

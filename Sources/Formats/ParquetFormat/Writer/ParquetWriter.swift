@@ -15,12 +15,10 @@ public struct ParquetWriter: ~Copyable {
 
     private static let magic = Array("PAR1".utf8)
 
-    /// Errors: `invalidArgument` for a schema without leaves, `failed` without memory.
+    /// Errors: `invalidArgument` for a schema without leaves and for options that do not fit it, `failed` without memory.
     public init(schema: ParquetSchema, options: ParquetWriterOptions = ParquetWriterOptions()) throws(ParquetError) {
         guard !schema.leaves.isEmpty else { throw ParquetError(.invalidArgument, at: "schema", "no columns") }
-        for column in options.sortingColumns where !schema.leaves.indices.contains(column.leafIndex) {
-            throw ParquetError(.invalidArgument, at: "options", "no leaf \(column.leafIndex) to be sorted by")
-        }
+        try options.check(schema)
         let chunks = try ColumnChunkWriter(options)
         self.schema = schema
         self.options = options
@@ -111,16 +109,20 @@ public struct ParquetWriter: ~Copyable {
                 throw error.within("row group \(rowGroups.count), column \(leaf.name)")
             }
         }
+        let size = output.position - start
         for index in written.indices {
             record(&written[index], leaf: index)
+            writeBloomFilter(&written[index])
         }
         let chunkMetadata = written.map(\.metadata)
         rowGroups.append(
             (
                 RowGroupMetadata(
                     columns: chunkMetadata, totalByteSize: chunkMetadata.reduce(0) { $0 + $1.totalUncompressedSize },
-                    rowCount: Int64(rowCount), sortingColumns: options.sortingColumns, fileOffset: start,
-                    totalCompressedSize: output.position - start),
+                    rowCount: Int64(rowCount),
+                    sortingColumns: try SortVerification.verified(
+                        options.sortingColumns, schema, data, rowCount: rowCount),
+                    fileOffset: start, totalCompressedSize: size),
                 written.map(\.pageIndex)
             ))
         self.rowCount += Int64(rowCount)
@@ -130,7 +132,7 @@ public struct ParquetWriter: ~Copyable {
         let leaf = schema.leaves[index]
         let limit = ParquetLimits.statisticsBytesMax
         chunk.metadata.statistics = ColumnStatistics(
-            nullCount: chunk.nullCount,
+            nullCount: chunk.nullCount, distinctCount: chunk.distinctCount,
             min: chunk.bounds.flatMap { ColumnBound.min($0.min, limit: limit, leaf: leaf) },
             max: chunk.bounds.flatMap { ColumnBound.max($0.max, limit: limit, leaf: leaf) })
         columns[index].compressedBytes += chunk.metadata.totalCompressedSize
@@ -144,6 +146,15 @@ public struct ParquetWriter: ~Copyable {
         } else {
             columnBounds[index]?.merge(bounds, ValueComparison(leaf))
         }
+    }
+
+    /// Behind the row group, so that it can be drained with it.
+    private mutating func writeBloomFilter(_ chunk: inout WrittenChunk) {
+        guard let filter = chunk.bloomFilter else { return }
+        chunk.metadata.bloomFilterOffset = output.position
+        chunk.metadata.bloomFilterLength = Int32(filter.count)
+        output.bytes.append(contentsOf: filter)
+        chunk.bloomFilter = nil
     }
 
     private mutating func writePageIndexes() {
