@@ -227,7 +227,13 @@ struct Tool {
 
 let tools: [Tool] = [
     Tool(name: "formats-benchmark", folder: "Tests/Benchmarks", uses: ["Bytes", "ParquetFormat"]),
-    Tool(name: "formats-driver", folder: "Tests/Programs", uses: ["Bytes", "Clocks", "JSONFormat", "ParquetFormat"])
+    Tool(name: "formats-driver", folder: "Tests/Programs", uses: ["Bytes", "Clocks", "JSONFormat", "ParquetFormat"]),
+    Tool(
+        name: "tables-driver", folder: "Tests/Programs",
+        uses: [
+            "Bitmaps", "JSONFormat", "ObjectStore", "ParquetFormat", "PuffinFormat", "IcebergSpec", "IcebergTable",
+            "IcebergData", "IcebergCatalog",
+        ]),
 ]
 
 /// Base to Iceberg: what others can build on.

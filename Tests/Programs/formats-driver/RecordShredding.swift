@@ -140,6 +140,9 @@ struct RecordShredder {
     }
 
     private func bytes(_ leaf: SchemaLeaf, _ value: JSONValue) -> [UInt8]? {
+        if leaf.logicalType == .float16, let bits = Self.number(value).map({ Float16($0).bitPattern }) {
+            return [UInt8(truncatingIfNeeded: bits), UInt8(bits >> 8)]
+        }
         guard let text = value.string else { return value["bytes"]?.string.flatMap { Hexadecimal.decode($0) } }
         var width: Int?
         if case .fixedLengthByteArray(let fixed) = leaf.physicalType { width = fixed }

@@ -60,8 +60,8 @@ struct ValueText {
                 text.append(utf8: "{\"bytes\":\"\(Hexadecimal.encode(bytes))\"}")
             }
         case .float16 where bytes.count == 2:
-            Self.append(
-                Self.half(UInt16(bytes[bytes.startIndex]) | UInt16(bytes[bytes.startIndex + 1]) << 8), to: &text)
+            let bits = UInt16(bytes[bytes.startIndex]) | UInt16(bytes[bytes.startIndex + 1]) << 8
+            Self.append(Double(Float16(bitPattern: bits)), to: &text)
         default: text.append(utf8: "\"\(Hexadecimal.encode(bytes))\"")
         }
     }
@@ -85,17 +85,5 @@ struct ValueText {
     private static func nanoseconds(_ value: Int96) -> Int128 {
         let ofDay = Int128(UInt64(value.middle) << 32 | UInt64(value.low))
         return (Int128(value.high) - 2_440_588) * 86_400_000_000_000 + ofDay
-    }
-
-    /// IEEE 754 binary16; the architecture's own type is not available everywhere.
-    private static func half(_ bits: UInt16) -> Double {
-        let sign = bits >= 0x8000 ? -1.0 : 1.0
-        let exponent = Int(bits >> 10 & 0x1F)
-        let fraction = Double(bits & 0x3FF)
-        switch exponent {
-        case 0: return sign * fraction / 16_777_216
-        case 31: return fraction == 0 ? sign * .infinity : .nan
-        default: return sign * Double(sign: .plus, exponent: exponent - 15, significand: 1 + fraction / 1024)
-        }
     }
 }

@@ -1,0 +1,141 @@
+import Bitmaps
+import IcebergCatalog
+import IcebergData
+import IcebergSpec
+import IcebergTable
+import JSONFormat
+import ObjectStore
+import ParquetFormat
+import PuffinFormat
+
+extension Request {
+    /// `delete`: the rows whose "column", a top-level one, has one of "values", by "kind": `positions`, `vectors` or
+    /// `equality`.
+    func delete() async throws -> LoadedTable {
+        let base = try await loadTable()
+        let name = try body.member("column").string()
+        guard let field = base.currentSchema.fields.first(where: { $0.name == name }) else {
+            throw DriverError("the table has no column \(name)")
+        }
+        let values = try body.member("values").elements().map { json in
+            try RowValue(json: json.value, type: field.type, at: name)
+        }
+        var places = FilePlaces(base)
+        let change =
+            switch try body.member("kind").string() {
+            case "equality": try await equalityDeletes(base, field, values, &places)
+            case "positions": try await positionDeletes(base, field, values, &places)
+            case "vectors": try await vectors(base, field, values, &places)
+            case let kind: throw DriverError("no deletes are of kind \(kind)")
+            }
+        return try await commit(change, on: base)
+    }
+
+    private func equalityDeletes(
+        _ base: TableMetadata, _ field: NestedField, _ values: [RowValue], _ places: inout FilePlaces
+    ) async throws -> RowDelta {
+        // Those of an unpartitioned spec apply to every data file.
+        let spec = base.partitionSpecs.first { $0.isUnpartitioned }
+        guard let spec else { throw DriverError("equality deletes of this driver need an unpartitioned spec") }
+        var deletes = try EqualityDeleteFile(
+            of: base.currentSchema, equalityIDs: [field.id], spec: spec, partition: spec.fields.map { _ in nil })
+        for value in values { try deletes.delete([value]) }
+        let files = try await put([try deletes.encode(places: &places)])
+        return RowDelta(addedDeletes: files, checks: .none)
+    }
+
+    private func positionDeletes(
+        _ base: TableMetadata, _ field: NestedField, _ values: [RowValue], _ places: inout FilePlaces
+    ) async throws -> RowDelta {
+        var deletes: [String: PositionDeleteFile] = [:]
+        for (file, positions) in try await positions(base, field, values) {
+            let data = file.file
+            guard let spec = base.partitionSpec(id: data.specID) else { continue }
+            let key = "\(data.specID) \(spec.path(of: data.partition))"
+            for position in positions {
+                deletes[key, default: PositionDeleteFile(spec: spec, partition: data.partition)]
+                    .delete(Int64(position), in: data.path)
+            }
+        }
+        var files: [WrittenFile] = []
+        for (_, file) in deletes.sorted(by: { $0.key < $1.key }) { files.append(try file.encode(places: &places)) }
+        return RowDelta(addedDeletes: try await put(files), checks: .none)
+    }
+
+    private func vectors(
+        _ base: TableMetadata, _ field: NestedField, _ values: [RowValue], _ places: inout FilePlaces
+    ) async throws -> RowDelta {
+        var vectors = DeletionVectorFile()
+        var removed: [DataFile] = []
+        for (file, positions) in try await positions(base, field, values) where !positions.isEmpty {
+            var all = Bitmap64(positions)
+            for old in file.deletes where old.isDeletionVector {
+                all.formUnion(try await readVector(old))
+                removed.append(old)
+            }
+            try vectors.append(all, of: file.file)
+        }
+        let files = try vectors.encode(places: &places)
+        // All entries are of one file.
+        if let file = files.first { _ = try await put([file]) }
+        return RowDelta(addedDeletes: files.map(\.file), removedDeletes: removed, checks: .none)
+    }
+
+    private func readVector(_ file: DataFile) async throws -> Bitmap64 {
+        guard let start = file.contentOffset, let count = file.contentSizeBytes else {
+            throw DriverError("\(file.path) is no deletion vector")
+        }
+        let bytes = try await store.get(try store.location(of: file.path), range: start..<(start + count)).bytes
+        return try DeletionVector.decode(bytes, cardinality: file.recordCount)
+    }
+
+    /// Where in every live data file the wanted values are, whether deleted already or not.
+    private func positions(
+        _ base: TableMetadata, _ field: NestedField, _ values: [RowValue]
+    ) async throws -> [(file: ScanPlan.File, positions: [UInt64])] {
+        let wanted = Set(values)
+        var found: [(file: ScanPlan.File, positions: [UInt64])] = []
+        for file in try await ScanPlanner(loader: ManifestLoader(store: store)).plan(base).files {
+            let bytes = try await store.get(try store.location(of: file.file.path), range: nil).bytes
+            let column = try ColumnReader(bytes, field).values
+            found.append((file, column.indices.filter { wanted.contains(column[$0]) }.map { UInt64($0) }))
+        }
+        return found
+    }
+}
+
+/// The values of a column of a data file, one a row.
+private struct ColumnReader {
+    let values: [RowValue]
+
+    init(_ bytes: [UInt8], _ field: NestedField) throws {
+        let reader = try ParquetReader(bytes)
+        guard let id = Int32(exactly: field.id), let leaf = reader.schema.leaf(fieldID: id) else {
+            throw DriverError("a data file has no column \(field.name)")
+        }
+        var values: [RowValue] = []
+        for group in reader.metadata.rowGroups.indices {
+            let column = try reader.column(rowGroup: group, leaf: leaf.index)
+            var next = 0
+            for row in 0..<column.rowCount {
+                if column.definitionLevels.isEmpty || column.definitionLevels[row] == column.maxDefinitionLevel {
+                    values.append(.primitive(try Self.datum(column.values, next, field)))
+                    next += 1
+                } else {
+                    values.append(.null)
+                }
+            }
+        }
+        self.values = values
+    }
+
+    private static func datum(_ values: ColumnValues, _ index: Int, _ field: NestedField) throws -> Datum {
+        switch (values, field.type) {
+        case (.int32(let values), .int): return .int(values[index])
+        case (.int32(let values), .long): return .long(Int64(values[index]))
+        case (.int64(let values), .long): return .long(values[index])
+        case (.byteArray(let values), .string): return .string(values.string(at: index))
+        default: throw DriverError("rows are found by columns of type int, long and string, not \(field.type)")
+        }
+    }
+}
