@@ -201,7 +201,8 @@ let layers = [
             module(
                 "Inspect",
                 uses: [
-                    "Bytes", "Clocks", "JSONFormat", "Configuration", "Files", "AvroFormat", "ParquetFormat",
+                    "Bytes", "Clocks", "JSONFormat", "Configuration", "Files", "AvroFormat", "Bitmaps", "ParquetFormat",
+                    "PuffinFormat",
                     "ObjectStore",
                     "IcebergSpec", "IcebergTable", "WriteAheadLog",
                 ]),

@@ -36,11 +36,25 @@ import Testing
         #expect(manifests > 60)
     }
 
+    @Test(.enabled(if: corpora != nil, "ANALYTICS_CORPORA is not set"))
+    func `deletion vectors and statistics of others are shown`() async throws {
+        let folder = "\(try #require(Self.corpora))/iceberg/tables"
+        let files = try #require(FileManager.default.enumerator(atPath: folder)).compactMap { $0 as? String }
+            .filter { $0.hasSuffix(".puffin") || $0.hasSuffix(".stats") }
+        #expect(files.count >= 4)
+        for file in files {
+            let shown = try await inspected("puffin", "\(folder)/\(file)")
+            for blob in try #require(shown["blobs"]?.array) where blob["type"] == "deletion-vector-v1" {
+                #expect(blob["positions"]?.integer.map { String($0) } == blob["properties"]?["cardinality"]?.string)
+            }
+        }
+    }
+
     /// Chunks that cannot be walked or fail their checksums, as the collection means them to.
     static let damaged: Set<String> = [
         "datapage_v1-corrupt-checksum.parquet", "rle-dict-uncompressed-corrupt-checksum.parquet",
-        // The chunk's size leaves out its dictionary page's header.
-        "nation.dict-malformed.parquet",
+        // Their column index counts -1 nulls in pages that it says hold nothing else, of a required column.
+        "datapage_v1-snappy-compressed-checksum.parquet", "datapage_v1-uncompressed-checksum.parquet",
     ]
 
     @Test(.enabled(if: corpora != nil, "ANALYTICS_CORPORA is not set"))

@@ -41,7 +41,8 @@ import WriteAheadLog
     }
 
     @Test(arguments: [
-        "parquet", "parquet footer", "parquet pages", "avro", "manifest", "manifest-list", "metadata", "snapshots",
+        "parquet", "parquet footer", "parquet pages", "avro", "puffin", "manifest", "manifest-list", "metadata",
+        "snapshots",
         "log",
     ])
     func `a file that is not there, or is something else, is an error with its path`(name: String) async throws {

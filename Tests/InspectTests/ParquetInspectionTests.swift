@@ -48,6 +48,28 @@ import Testing
         let pages = try #require(chunk["pages"]?.array).filter { $0["type"] == "DATA_PAGE" }
         #expect(pages.compactMap { $0["values"]?.integer } == [400, 400, 200])
         #expect(pages.allSatisfy { $0["crc"] == "ok" })
+        // What only the page index says.
+        #expect(chunk["boundary_order"] == "ascending")
+        #expect(pages.map { $0["first row"] } == [0, 400, 800])
+        #expect(pages.map { $0["nulls"] } == [0, 0, 1])
+        #expect(pages[1]["min"] == "2023-11-14T22:13:20.001400+00:00")
+        #expect(pages[2]["max"] == "2023-11-14T22:13:20.001998+00:00")
+    }
+
+    @Test func `a page index that is damaged, or says what is not so, is named; the pages are shown`() async throws {
+        let directory = try TemporaryDirectory()
+        let bytes = try TestParquet.bytes(options())
+        let footer = try await inspected("parquet", "footer", try directory.write(bytes, "whole.parquet"))
+        let chunk = try #require(footer["row_groups"]?.array?.first?["columns"]?.array?.first)
+        for (index, flipped) in [("offset_index_offset", 2), ("column_index_offset", 0)] {
+            var damaged = bytes
+            let place = try #require(chunk[index]?.integer)
+            damaged[Int(place) + flipped] ^= 0x42
+            let file = try directory.write(damaged, "damaged.parquet")
+            let pages = try await inspected("parquet", "pages", file, "--column", "id", "--row-group", "0", exitCode: 1)
+            #expect(pages["column chunks"]?.array?.first?["pages"]?.array?.count ?? 0 >= 3)
+            #expect(pages["error"]?.string?.contains("index") == true)
+        }
     }
 
     @Test func `a damaged page is shown as such, and the others too`() async throws {
@@ -61,7 +83,7 @@ import Testing
         let damaged = try await inspected("parquet", "pages", file, exitCode: 1)
         #expect(damaged["column chunks"]?.array?.count == 6)
         #expect(damaged["column chunks"]?.array?[3]["pages"]?.array?.last?["crc"] == "wrong")
-        #expect(damaged["error"]?.string?.contains("row group 1, column id, page") == true)
+        #expect(damaged["error"]?.string?.contains("row group 1, column id: page 2: the CRC-32") == true)
     }
 
     @Test(arguments: [["--column", "none"], ["--row-group", "2"]])

@@ -31,6 +31,10 @@ extension Command {
             name: "avro", operands: "FILE", options: [limit],
             summary: "schema, metadata and records of any Avro file, as they stand there",
             examples: ["avro snap-1.avro --limit 3"], run: AvroInspection.run),
+        Command(
+            name: "puffin", operands: "FILE", options: [limit],
+            summary: "blobs of a Puffin file: statistics and deletion vectors with their first positions",
+            examples: ["puffin deletes.puffin --limit 100"], run: PuffinInspection.run),
     ]
 
     private static let metadata: [Command] = [

@@ -13,6 +13,10 @@ enum FooterInspection {
         report["footer size"] = JSONValue(parquet.footerSize)
         report["key_value_metadata"] = .object(
             JSONObject(metadata.keyValueMetadata.map { .init(key: $0.key, value: JSONValue($0.value)) }))
+        if !metadata.columnOrders.isEmpty {
+            let orders = Set(metadata.columnOrders.map(ParquetNames.order))
+            report["column_orders"] = .array(orders.sorted().map { .string($0) })
+        }
         report["schema"] = .array(rows(of: metadata.schema.fields, prefix: ""))
         report["row_groups"] = .array(metadata.rowGroups.map { describe($0, metadata.schema) })
     }
@@ -60,7 +64,7 @@ enum FooterInspection {
     }
 
     private static func describe(_ chunk: ColumnChunkMetadata, _ leaf: SchemaLeaf) -> JSONObject {
-        JSONObject([
+        var row = JSONObject([
             .init(key: "path_in_schema", value: .string(leaf.name)),
             .init(key: "codec", value: ParquetNames.codec(chunk.codec)),
             .init(key: "encodings", value: .array(chunk.encodings.map(ParquetNames.encoding))),
@@ -76,5 +80,15 @@ enum FooterInspection {
             .init(key: "column_index_offset", value: JSONValue(chunk.columnIndexOffset)),
             .init(key: "offset_index_offset", value: JSONValue(chunk.offsetIndexOffset)),
         ])
+        if let count = chunk.statistics?.nanCount { row["nan_count"] = JSONValue(count) }
+        if let offset = chunk.bloomFilterOffset {
+            row["bloom_filter_offset"] = JSONValue(offset)
+            row["bloom_filter_length"] = JSONValue(chunk.bloomFilterLength.map { Int($0) })
+        }
+        if !chunk.keyValueMetadata.isEmpty {
+            row["key_value_metadata"] = .array(
+                chunk.keyValueMetadata.map { .string($0.key + ($0.value.map { "=\($0)" } ?? "")) })
+        }
+        return row
     }
 }

@@ -12,18 +12,13 @@ struct InspectedParquet: Sendable {
         guard file.size >= 12 else {
             throw ParquetError(.corrupt, at: "file", "\(file.size) bytes are fewer than the 12 of an empty file")
         }
-        let tail = try await file.bytes((file.size - min(file.size, 64 << 10))..<file.size)
-        let length = try FileMetadata.footerLength(tail: tail.suffix(8))
-        guard Int64(length) <= file.size - 12 else {
-            throw ParquetError(.corrupt, at: "file", "a footer of \(length) bytes in a file of \(file.size)")
+        let tail = try await file.bytes((file.size - min(file.size, Int64(FileMetadata.tailBytesHint)))..<file.size)
+        switch try FileMetadata.read(tail: tail, fileSize: file.size) {
+        case .metadata(let found): metadata = found
+        case .needs(let range): metadata = try FileMetadata(footer: Array(try await file.bytes(range)))
         }
-        let footer =
-            length + 8 <= tail.count
-            ? Array(tail.dropLast(8).suffix(length))
-            : try await file.bytes((file.size - 8 - Int64(length))..<(file.size - 8))
-        metadata = try FileMetadata(footer: footer)
+        footerSize = try FileMetadata.footerLength(tail: tail.suffix(8))
         self.file = file
-        footerSize = length
     }
 
     /// The bytes of a part that the footer states.

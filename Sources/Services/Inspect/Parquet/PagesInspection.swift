@@ -51,29 +51,34 @@ enum PagesInspection {
         _ group: Int, _ leaf: SchemaLeaf, _ parquet: InspectedParquet, into chunk: inout JSONObject
     ) async throws {
         let metadata = parquet.metadata
+        let place = "row group \(group), column \(leaf.name)"
         chunk["row group"] = JSONValue(group)
         chunk["column"] = .string(leaf.name)
         chunk["codec"] = ParquetNames.codec(metadata.rowGroups[group].columns[leaf.index].codec)
-        var pages: [JSONValue] = []
-        var problem: ParquetError?
         let range = try metadata.columnChunkRange(rowGroup: group, leaf: leaf.index)
-        let bytes = try await parquet.bytes(
-            at: range.lowerBound, count: Int64(range.count), "row group \(group), column \(leaf.name)")
-        var wrong: [String] = []
-        do {
-            try metadata.forEachPage(of: bytes, rowGroup: group, leaf: leaf.index) { page in
-                if page.isChecksumRight == false { wrong.append("\(pages.count)") }
-                pages.append(.object(describe(page)))
+        let bytes = try await parquet.bytes(at: range.lowerBound, count: Int64(range.count), place)
+        let index = await PageIndexes(parquet, rowGroup: group, leaf: leaf)
+        chunk["boundary_order"] = JSONValue(index.boundaryOrder)
+        var rows: [JSONValue] = []
+        var problems = index.problems
+        var dataPages = 0
+        // Whatever stops the walk, the pages before are shown.
+        defer { chunk["pages"] = .array(rows) }
+        try metadata.forEachPage(of: bytes, rowGroup: group, leaf: leaf.index) { page in
+            var row = describe(page)
+            if page.isChecksumRight == false {
+                problems.append("page \(rows.count): the CRC-32 is not the one in the header")
             }
-        } catch {
-            problem = error
+            if page.kind == .data || page.kind == .dataV2 {
+                if let problem = index.contradiction(of: page, number: dataPages) {
+                    problems.append("page \(rows.count): \(problem)")
+                }
+                index.describe(dataPages, into: &row)
+                dataPages += 1
+            }
+            rows.append(.object(row))
         }
-        chunk["pages"] = .array(pages)
-        if let problem { throw problem }
-        guard wrong.isEmpty else {
-            let place = "row group \(group), column \(leaf.name), page \(wrong.joined(separator: ", "))"
-            throw ParquetError(.corrupt, at: place, "the CRC-32 is not the one in the header")
-        }
+        guard problems.isEmpty else { throw ParquetError(.corrupt, at: place, problems.joined(separator: "; ")) }
     }
 
     private static func describe(_ page: PageDescription) -> JSONObject {

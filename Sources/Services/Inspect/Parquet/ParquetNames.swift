@@ -62,6 +62,14 @@ enum ParquetNames {
         }
     }
 
+    static func order(_ order: ColumnOrder) -> String {
+        switch order {
+        case .typeDefined: "TYPE_ORDER"
+        case .ieee754Total: "IEEE_754_TOTAL_ORDER"
+        case .unknown: "unknown"
+        }
+    }
+
     static func repetition(_ repetition: Repetition) -> String {
         switch repetition {
         case .required: "required"
