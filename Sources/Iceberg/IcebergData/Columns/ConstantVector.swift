@@ -1,3 +1,4 @@
+import Clocks
 import IcebergSpec
 import JSONFormat
 import ParquetFormat

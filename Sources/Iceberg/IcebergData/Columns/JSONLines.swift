@@ -1,6 +1,7 @@
 import Bytes
 import IcebergSpec
 import JSONFormat
+import ParquetFormat
 
 /// Rows as JSON, one object a line.
 ///

@@ -3,8 +3,8 @@ import JSONFormat
 import ParquetFormat
 
 /// Where the values of one wanted field come from in one file.
-struct FieldReader {
-    indirect enum Source {
+struct FieldReader: Sendable {
+    indirect enum Source: Sendable {
         case leaf(SchemaLeaf, NodeLevels, LeafConversion)
         /// `reference` is the leaf whose levels tell where the field is null.
         case structure(NodeLevels, reference: Int, fields: [FieldReader])

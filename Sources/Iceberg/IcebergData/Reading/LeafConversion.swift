@@ -3,7 +3,7 @@ import ParquetFormat
 
 /// How the stored values of a leaf become values of a table's type: as they are, widened (specification: "Schema
 /// Evolution"), or from another unit or storage (specification: "Parquet", appendix A; LogicalTypes.md).
-enum LeafConversion {
+enum LeafConversion: Sendable {
     case asStored
     case intToLong
     /// An unsigned 32-bit integer.

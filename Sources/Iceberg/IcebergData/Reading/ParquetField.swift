@@ -41,7 +41,7 @@ struct ParquetField {
 }
 
 /// What the levels of a leaf mean for a field on its path.
-struct NodeLevels {
+struct NodeLevels: Sendable {
     /// How many repeated fields lie around the field: a new slot begins where the repetition level is not above this.
     let repetition: UInt8
     /// The definition level from which on the innermost list around the field has an element at all.

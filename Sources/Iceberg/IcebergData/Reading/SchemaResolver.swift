@@ -1,5 +1,15 @@
 import IcebergSpec
+import JSONFormat
 import ParquetFormat
+
+/// What the columns of a file are taken for that has no field ids, in a table without a name mapping.
+public enum UnidentifiedColumns: Hashable, Sendable {
+    /// For none of the table's: rows have partition values, defaults and nulls (specification: "Column Projection").
+    case absent
+    /// The first for the field with id 1 and so on, as Iceberg's Java library does; fields within them by name. Right
+    /// only for files from before any change of the schema.
+    case byPosition
+}
 
 /// Finds the fields of a table's schema in a file, by id (specification: "Column Projection").
 ///
@@ -8,13 +18,16 @@ import ParquetFormat
 struct SchemaResolver {
     private let fields: [ParquetField]
     private let partitionValues: [Int: Datum?]
-    /// The file has no ids and the table no mapping: columns are found by position, fields within them by name.
+    /// Columns are found by position, fields within them by name.
     private let matchesNames: Bool
 
     /// - Parameter partitionValues: the values of identity partition fields of the file, by source field id.
-    init(_ schema: ParquetSchema, names: NameMapping?, partitionValues: [Int: Datum?] = [:]) {
+    init(
+        _ schema: ParquetSchema, names: NameMapping?, partitionValues: [Int: Datum?] = [:],
+        unidentified: UnidentifiedColumns = .absent
+    ) {
         var fields = ParquetField.fields(of: schema)
-        matchesNames = names == nil && !fields.contains { $0.hasIDs }
+        matchesNames = unidentified == .byPosition && names == nil && !fields.contains { $0.hasIDs }
         if let names {
             fields = fields.map { names.naming($0) }
         } else if matchesNames {
@@ -123,7 +136,7 @@ extension NameMapping {
     /// The field with ids where the file has none, by the names this mapping has for its fields.
     fileprivate func naming(_ field: ParquetField) -> ParquetField { Self.name(field, field.name, fields) }
 
-    private static func name(_ field: ParquetField, _ name: String, _ mapped: [MappedField]) -> ParquetField {
+    private static func name(_ field: ParquetField, _ name: String, _ mapped: [NameMapping.Field]) -> ParquetField {
         var result = field
         let entry = mapped.first { $0.names.contains(name) }
         if result.id == nil { result.id = entry?.fieldID }

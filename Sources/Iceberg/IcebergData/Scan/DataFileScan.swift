@@ -1,0 +1,130 @@
+import Bitmaps
+import IcebergSpec
+import IcebergTable
+import ParquetFormat
+
+/// Reads the rows of one data file, row group by row group: those that are not deleted and pass the filter.
+struct DataFileScan: Sendable {
+    private let task: ScanPlan.File
+    private let context: ScanContext
+    /// The projected columns that are stored, or could be.
+    private let output: BatchReader
+    /// What filter and equality deletes look at.
+    private let tested: BatchReader
+    private let positions: Bitmap64
+    private let equality: [EqualityDeletes]
+    private let pruning: RowGroupPruning
+
+    /// Reads the file's footer and the deletes that apply to it.
+    init(_ task: ScanPlan.File, _ context: ScanContext) async throws(DataError) {
+        self.task = task
+        self.context = context
+        try task.file.checkIsRead()
+        let deletes = task.deletes
+        for delete in deletes where delete.format != .puffin { try delete.checkIsRead() }
+        let file = try await ParquetFile(
+            task.file.path, size: task.file.fileSizeBytes, store: context.store)
+        let values = Self.partitionValues(task.file, context.metadata)
+        output = try BatchReader(
+            file, fields: context.fields.filter(\.isStored), names: context.names, partitionValues: values,
+            unidentified: context.unidentified)
+        tested = try BatchReader(
+            file, fields: try Self.testedFields(task, context), names: context.names, partitionValues: values,
+            unidentified: context.unidentified)
+        positions = try await context.deletes.positions(of: task.file.path, deletes)
+        equality = try await context.deletes.equalityDeletes(deletes)
+        pruning = RowGroupPruning(predicate: task.residual, reader: tested)
+    }
+
+    var rowGroupCount: Int { output.file.metadata.rowGroups.count }
+
+    /// The rows of a row group that are left; nil when none is.
+    func batch(rowGroup: Int) async throws(DataError) -> ColumnBatch? {
+        let count = try output.rowCount(rowGroup: rowGroup)
+        let first = try firstPosition(rowGroup: rowGroup)
+        guard count > 0, pruning.mayMatch(rowGroup: rowGroup) else { return nil }
+        let deleted = positions.positions(in: UInt64(first)..<UInt64(first + Int64(count)))
+        guard deleted.count < count else { return nil }
+        let testedColumns = try await output.file.columns(rowGroup: rowGroup, leaves: tested.leaves)
+        let rows = try remainingRows(deleted, first, try tested.batch(rowGroup: rowGroup, from: testedColumns))
+        guard rows.map({ !$0.isEmpty }) ?? true else { return nil }
+        let others = output.leaves.subtracting(tested.leaves)
+        let columns = try await output.file.columns(rowGroup: rowGroup, leaves: others)
+            .merging(testedColumns) { own, _ in own }
+        let stored = try output.batch(rowGroup: rowGroup, from: columns)
+        let left = rows.map { stored.gather(rows: $0) } ?? stored
+        do throws(DataError) {
+            return try LineageColumns(task: task, metadata: context.metadata, firstPosition: first, rows: rows)
+                .completing(left, to: context.fields)
+        } catch {
+            throw error.within("\(task.file.path), row group \(rowGroup)")
+        }
+    }
+
+    /// The rows of a row group that are neither deleted nor filtered out; nil for all of them.
+    private func remainingRows(
+        _ deleted: [UInt64], _ first: Int64, _ batch: ColumnBatch
+    ) throws(DataError) -> [UInt32]? {
+        let matching = try RowFilter(predicate: task.residual).matchingRows(of: batch)
+        guard !deleted.isEmpty || !equality.isEmpty else { return matching }
+        var keep = [Bool](repeating: matching == nil, count: batch.rowCount)
+        for row in matching ?? [] { keep[Int(row)] = true }
+        for position in deleted { keep[Int(Int64(position) - first)] = false }
+        for deletes in equality { try deletes.unmark(&keep, batch) }
+        var rows: [UInt32] = []
+        for (row, isKept) in keep.enumerated() where isKept { rows.append(UInt32(row)) }
+        return rows.count == batch.rowCount ? nil : rows
+    }
+
+    /// How many rows of the file lie before a row group.
+    private func firstPosition(rowGroup: Int) throws(DataError) -> Int64 {
+        var first: Int64 = 0
+        for group in output.file.metadata.rowGroups.prefix(rowGroup) {
+            let (sum, overflow) = first.addingReportingOverflow(group.rowCount)
+            guard !overflow, group.rowCount >= 0, sum <= Int64.max - Int64(DataLimits.rowGroupRowsMax) else {
+                throw DataError(.malformed, at: task.file.path, "more rows than can be counted")
+            }
+            first = sum
+        }
+        return first
+    }
+
+    /// The columns that filter and equality deletes need.
+    private static func testedFields(_ task: ScanPlan.File, _ context: ScanContext) throws(DataError) -> [NestedField] {
+        var fields: [NestedField] = []
+        for id in task.residual.fieldIDs.sorted() {
+            guard let path = context.schema.path(to: id) else {
+                throw DataError(.invalid, at: "field \(id)", "it is tested, but the schema does not have it")
+            }
+            fields.merge(path)
+        }
+        for delete in task.deletes where delete.content == .equalityDeletes {
+            for field in try EqualityDeletes.fields(for: delete.equalityIDs, in: context.metadata, context.schema) {
+                fields.merge(field)
+            }
+        }
+        return fields
+    }
+
+    /// The values of identity partition fields, by source column.
+    private static func partitionValues(_ file: DataFile, _ metadata: TableMetadata) -> [Int: Datum?] {
+        guard let spec = metadata.partitionSpec(id: file.specID), spec.fields.count == file.partition.count else {
+            return [:]
+        }
+        var values: [Int: Datum?] = [:]
+        for (field, value) in zip(spec.fields, file.partition) where field.transform == .identity {
+            values.updateValue(value, forKey: field.sourceID)
+        }
+        return values
+    }
+}
+
+extension NestedField {
+    /// Whether a data file may have the field: all but the metadata columns that only its manifest tells.
+    fileprivate var isStored: Bool {
+        switch MetadataColumn(rawValue: id) {
+        case .file, .position, .specID, .partition: false
+        case .rowID, .lastUpdatedSequenceNumber, nil: true
+        }
+    }
+}

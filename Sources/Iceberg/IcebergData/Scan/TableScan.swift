@@ -1,0 +1,125 @@
+import IcebergSpec
+import IcebergTable
+
+/// Reads rows of a table: what is there at one state of it, in chosen columns, where a predicate holds.
+///
+///     let scan = TableScan(metadata, loader: loader, columns: ["id", "price"], predicate: .equal("type", .string("sale")))
+///     for try await batch in scan.batches() { … }
+///
+/// Row-level deletes are applied, old files are read as the schema is now, and files, row groups and rows that the
+/// predicate rules out are left out. Data files are read in the order of the plan, one row group at a time; memory is
+/// bounded by the columns of one row group, and of each only the byte ranges of the columns needed are fetched.
+public struct TableScan: Sendable {
+    public let metadata: TableMetadata
+    public let loader: ManifestLoader
+    /// Full names of columns, among them those of `MetadataColumn`; nil for every column of the table. Naming fields of a
+    /// struct gives the struct with just these.
+    public var columns: [String]?
+    public var predicate: Predicate?
+    public var target: ScanTarget
+    /// Rows after which to stop; which rows these are is left open.
+    public var limit: Int?
+    /// How files without field ids are read where the table has no name mapping.
+    public var unidentifiedColumns = UnidentifiedColumns.absent
+
+    public init(
+        _ metadata: TableMetadata, loader: ManifestLoader, columns: [String]? = nil, predicate: Predicate? = nil,
+        target: ScanTarget = .current, limit: Int? = nil
+    ) {
+        self.metadata = metadata
+        self.loader = loader
+        self.columns = columns
+        self.predicate = predicate
+        self.target = target
+        self.limit = limit
+    }
+
+    /// The files to read. Cost and errors: as `ScanPlanner.plan`.
+    public func plan() async throws(DataError) -> ScanPlan {
+        do throws(TableError) {
+            return try await ScanPlanner(loader: loader).plan(metadata, target: target, predicate: predicate)
+        } catch {
+            throw DataError(error)
+        }
+    }
+
+    /// The columns that batches have.
+    public func fields(of plan: ScanPlan) throws(DataError) -> [NestedField] { try context(plan).fields }
+
+    /// Plans the scan when the first batch is asked for, and reads as batches are. No batch is empty.
+    public func batches() -> ScanBatches { ScanBatches(scan: self, plan: nil) }
+
+    /// Reads the files of a plan, or some of them: a plan can be divided among tasks, each with its own `ScanPlan`.
+    public func batches(of plan: ScanPlan) -> ScanBatches { ScanBatches(scan: self, plan: plan) }
+
+    func context(_ plan: ScanPlan) throws(DataError) -> ScanContext {
+        try ScanContext(self, plan)
+    }
+}
+
+/// The rows of a scan as they are read. Each iteration reads them anew.
+public struct ScanBatches: AsyncSequence, Sendable {
+    public typealias Element = ColumnBatch
+    public typealias Failure = DataError
+
+    let scan: TableScan
+    let plan: ScanPlan?
+
+    public func makeAsyncIterator() -> Iterator { Iterator(scan: scan, plan: plan) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        private let scan: TableScan
+        private let plan: ScanPlan?
+        private var context: ScanContext?
+        private var files: ArraySlice<ScanPlan.File> = []
+        private var current: DataFileScan?
+        private var rowGroup = 0
+        private var rowsLeft: Int
+
+        init(scan: TableScan, plan: ScanPlan?) {
+            self.scan = scan
+            self.plan = plan
+            rowsLeft = scan.limit ?? .max
+        }
+
+        /// - Throws: errors name the file, row group and column, as far as they are known. After an error, and after
+        ///   the end, there is nothing more.
+        public mutating func next(
+            isolation actor: isolated (any Actor)? = #isolation
+        ) async throws(DataError) -> ColumnBatch? {
+            do throws(DataError) {
+                guard rowsLeft > 0, let batch = try await read() else { return nil }
+                let wanted = batch.prefix(rowsLeft)
+                rowsLeft -= wanted.rowCount
+                return wanted
+            } catch {
+                rowsLeft = 0
+                throw error
+            }
+        }
+
+        private mutating func read() async throws(DataError) -> ColumnBatch? {
+            let context = try await start()
+            while true {
+                if let file = current, rowGroup < file.rowGroupCount {
+                    rowGroup += 1
+                    if let batch = try await file.batch(rowGroup: rowGroup - 1) { return batch }
+                    continue
+                }
+                guard let next = files.popFirst() else { return nil }
+                current = try await DataFileScan(next, context)
+                rowGroup = 0
+            }
+        }
+
+        private mutating func start() async throws(DataError) -> ScanContext {
+            if let context { return context }
+            let plan: ScanPlan
+            if let given = self.plan { plan = given } else { plan = try await scan.plan() }
+            let made = try scan.context(plan)
+            context = made
+            files = plan.files[...]
+            return made
+        }
+    }
+}
