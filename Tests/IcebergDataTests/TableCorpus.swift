@@ -46,15 +46,19 @@ enum TableCorpus {
 }
 
 /// The files of one table of the corpus, under the names its metadata has for them: the location the table once had is
-/// cut off, or whatever else stands before a path that exists in its directory.
+/// cut off, or whatever else stands before a path that exists in its directory, or in that of its repository.
 struct RelocatedStore: ObjectStore {
     private static let bucket = "corpus"
     private let directory: URL
+    private let table: String
     private let files: Set<String>
     private let tableLocation: String
 
-    init(_ directory: URL, tableLocation: String) {
-        self.directory = directory
+    init(table: String, tableLocation: String) throws {
+        guard let root = TableCorpus.root else { throw CocoaError(.fileNoSuchFile) }
+        let parts = table.split(separator: "/", maxSplits: 1)
+        directory = root.appending(path: "tables/\(parts[0])")
+        self.table = String(parts[1])
         self.tableLocation = tableLocation
         let walker = FileManager.default.enumerator(atPath: directory.path)
         files = Set((walker?.compactMap { $0 as? String } ?? []))
@@ -63,13 +67,12 @@ struct RelocatedStore: ObjectStore {
     func location(of uri: String) throws(ObjectStoreError) -> ObjectLocation {
         var path = uri[...]
         if uri.hasPrefix(tableLocation + "/") { path = uri.dropFirst(tableLocation.count + 1) }
-        while !files.contains(String(path)) {
-            guard let slash = path.firstIndex(of: "/") else {
-                throw ObjectStoreError(.invalidName, "no file of the table fits \(uri)")
-            }
-            path = path[path.index(after: slash)...]
+        let suffixes = [path] + path.indices.filter { path[$0] == "/" }.map { path[path.index(after: $0)...] }
+        for candidate in suffixes.map({ "\(table)/\($0)" }) + suffixes.map(String.init) where files.contains(candidate)
+        {
+            return ObjectLocation(bucket: try BucketName(Self.bucket), key: try ObjectKey(candidate))
         }
-        return ObjectLocation(bucket: try BucketName(Self.bucket), key: try ObjectKey(String(path)))
+        throw ObjectStoreError(.invalidName, "no file of the table fits \(uri)")
     }
 
     func get(_ location: ObjectLocation, range: Range<Int64>?) async throws(ObjectStoreError) -> StoredObject {

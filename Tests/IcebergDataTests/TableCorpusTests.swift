@@ -8,7 +8,10 @@ import Testing
 /// Reads every open table of the corpus as its engines wrote it: from Spark, Flink, Trino, Hive, Impala and others.
 @Suite struct `Tables of other engines` {
     /// Tables of Parquet files that are not read, and why.
-    static let refused: [String: DataError.Code] = [:]
+    static let refused: [String: DataError.Code] = [
+        // The maps of its manifests are arrays of nullable records with nullable keys; its manifests have no snapshot ids.
+        "duckdb-iceberg/big_query_error": .malformed
+    ]
 
     @Test(.enabled(if: TableCorpus.root != nil, "\(TableCorpus.missing)"))
     func `give the rows that other readers agree on`() async throws {
@@ -41,10 +44,10 @@ import Testing
                 #expect(!entry.formats.contains("orc") || error.message.contains("ORC"), "\(entry.table): \(error)")
             }
         }
-        #expect(compared == 43)
+        #expect(compared == 45)
         #expect(counted == 5)
-        #expect(onlyRead == 2)
-        #expect(refusals.count == 13)
+        #expect(onlyRead == 1)
+        #expect(refusals.count == 12)
     }
 
     private struct Table {
@@ -55,8 +58,7 @@ import Testing
     private static func read(_ entry: TableCorpus.Entry) async throws -> Table {
         let path = "tables/\(entry.table)"
         let metadata = try TableMetadataFile.decode(try TableCorpus.bytes("\(path)/\(entry.metadataFile)"))
-        let directory = try #require(TableCorpus.root).appending(path: path)
-        let store = RelocatedStore(directory, tableLocation: metadata.location)
+        let store = try RelocatedStore(table: entry.table, tableLocation: metadata.location)
         let scan = TableScan(metadata, loader: ManifestLoader(store: store))
         let plan = try await scan.plan()
         var table = Table(fields: try scan.fields(of: plan), rows: [])
