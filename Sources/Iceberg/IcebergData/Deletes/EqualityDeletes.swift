@@ -18,7 +18,7 @@ struct EqualityDeletes: Sendable {
         guard !delete.equalityIDs.isEmpty else {
             throw DataError(.malformed, at: delete.path, "an equality delete file that compares no column")
         }
-        let file = try await ParquetFile(delete.path, size: delete.fileSizeBytes, store: store)
+        let file = try await StoredParquetFile(delete.path, size: delete.fileSizeBytes, store: store)
         let reader = try BatchReader(file, fields: fields, names: names)
         var set = KeySet()
         for rowGroup in file.metadata.rowGroups.indices {

@@ -25,7 +25,7 @@ struct PositionDeletes: Sendable {
 
     init(_ delete: DataFile, store: any ObjectStore) async throws(DataError) {
         try delete.checkIsRead()
-        let file = try await ParquetFile(delete.path, size: delete.fileSizeBytes, store: store)
+        let file = try await StoredParquetFile(delete.path, size: delete.fileSizeBytes, store: store)
         let fields = [Self.pathField, Self.positionField]
         let reader = try BatchReader(file, fields: fields, names: Self.names)
         var found: [String: Bitmap64] = [:]

@@ -3,12 +3,12 @@ import ParquetFormat
 
 /// Reads columns of one Parquet file as a table's schema has them.
 struct BatchReader: Sendable {
-    let file: ParquetFile
+    let file: StoredParquetFile
     private let readers: [FieldReader]
 
     /// - Parameter partitionValues: values of identity partition fields, by source id, for columns the file lacks.
     init(
-        _ file: ParquetFile, fields: [NestedField], names: NameMapping?, partitionValues: [Int: Datum?] = [:],
+        _ file: StoredParquetFile, fields: [NestedField], names: NameMapping?, partitionValues: [Int: Datum?] = [:],
         unidentified: UnidentifiedColumns = .absent
     ) throws(DataError) {
         self.file = file

@@ -22,7 +22,7 @@ struct DataFileScan: Sendable {
         try task.file.checkIsRead()
         let deletes = task.deletes
         for delete in deletes where delete.format != .puffin { try delete.checkIsRead() }
-        let file = try await ParquetFile(
+        let file = try await StoredParquetFile(
             task.file.path, size: task.file.fileSizeBytes, store: context.store)
         let values = Self.partitionValues(task.file, context.metadata)
         output = try BatchReader(

@@ -46,6 +46,7 @@ struct RowFilter {
 extension ColumnVector {
     fileprivate func mask(_ test: BoundTest) -> [Bool] {
         switch test.operation {
+        case _ where test.transform != .identity: break
         case .isNull: return validity.map { $0.map { !$0 } } ?? [Bool](repeating: values.isNothing, count: count)
         case .notNull: return validity ?? [Bool](repeating: !values.isNothing, count: count)
         case .compare(let comparison, let literal):

@@ -3,7 +3,7 @@ import ObjectStore
 import ParquetFormat
 
 /// A Parquet file in a store, of which only the needed parts are read.
-struct ParquetFile: Sendable {
+struct StoredParquetFile: Sendable {
     let file: StoredFile
     let metadata: FileMetadata
 
