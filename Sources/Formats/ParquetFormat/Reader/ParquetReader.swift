@@ -13,6 +13,9 @@ public struct ParquetReader: Sendable {
         _ bytes: [UInt8], decodedBytesMax: Int = ParquetLimits.chunkDecodedBytesMax
     ) throws(ParquetError) {
         guard bytes.count >= 12, bytes.starts(with: FileMetadata.magic) else {
+            if bytes.starts(with: "PARE".utf8) {
+                throw ParquetError(.unsupported, at: "file", "its footer is encrypted")
+            }
             throw ParquetError(.corrupt, at: "file", "does not begin with PAR1")
         }
         let length = try FileMetadata.footerLength(tail: bytes.suffix(8))
