@@ -139,11 +139,14 @@ extension ParserTarget {
     } parse: { bytes in
         let predicate = try Predicate(json: JSONValue.parse(bytes))
         let bound = try predicate.bound(to: IcebergSeed.schema())
-        let metrics = FileMetrics(
-            recordCount: 10, valueCounts: [1: 10, 7: 10], nullValueCounts: [1: 0, 7: 3], nanValueCounts: [8: 0],
-            lowerBounds: [1: Array("a".utf8), 7: [1, 0, 0, 0, 0, 0, 0, 0]],
-            upperBounds: [1: Array("b".utf8), 7: [9, 0, 0, 0, 0, 0, 0, 0]])
-        let (might, must) = (bound.mightMatch(metrics), bound.mustMatch(metrics))
+        var file = DataFile(path: "s3://lake/a.parquet", recordCount: 10, fileSizeBytes: 100)
+        file.valueCounts = [1: 10, 7: 10]
+        file.nullValueCounts = [1: 0, 7: 3]
+        file.nanValueCounts = [8: 0]
+        file.lowerBounds = [1: Array("a".utf8), 7: [1, 0, 0, 0, 0, 0, 0, 0]]
+        file.upperBounds = [1: Array("b".utf8), 7: [9, 0, 0, 0, 0, 0, 0, 0]]
+        let compiled = CompiledPredicate(bound)
+        let (might, must) = (compiled.mightMatch(file), compiled.mustMatch(file))
         try require(might || !must, "all rows match where none can")
         let projected = bound.projected(onto: IcebergSeed.spec)
         _ = projected.mightMatch { _, _ in FieldRange(exactly: .string("page.view")) }

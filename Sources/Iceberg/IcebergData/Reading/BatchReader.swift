@@ -23,10 +23,13 @@ struct BatchReader: Sendable {
 
     var leaves: Set<Int> { readers.reduce(into: Set<Int>()) { $0.formUnion($1.leaves) } }
 
-    /// The leaf a flat column is stored in, and how; nil for others and for those the file does not have.
-    func leaf(of id: Int) -> (leaf: SchemaLeaf, conversion: LeafConversion)? {
-        for reader in readers where reader.field.id == id {
-            if case .leaf(let leaf, _, let conversion) = reader.source { return (leaf, conversion) }
+    /// Where the values of a field come from, also within structs; nil for a field that is not read.
+    func source(of id: Int) -> FieldReader.Source? { Self.source(of: id, readers) }
+
+    private static func source(of id: Int, _ readers: [FieldReader]) -> FieldReader.Source? {
+        for reader in readers {
+            if reader.field.id == id { return reader.source }
+            if case .structure(_, _, let fields) = reader.source, let found = source(of: id, fields) { return found }
         }
         return nil
     }
@@ -41,19 +44,22 @@ struct BatchReader: Sendable {
         return Int(count)
     }
 
-    /// One row group.
+    /// One row group, whole.
     func batch(rowGroup: Int) async throws(DataError) -> ColumnBatch {
-        try batch(rowGroup: rowGroup, from: try await file.columns(rowGroup: rowGroup, leaves: leaves))
+        _ = try rowCount(rowGroup: rowGroup)
+        let leaves = leaves.sorted()
+        let selected = try await file.read(rowGroup: rowGroup, leaves: leaves)
+        return try batch(rowGroup: rowGroup, from: selected, leaves: leaves)
     }
 
-    /// The same from columns that were read, which may be more than are needed.
-    func batch(rowGroup: Int, from columns: [Int: LeafColumn]) throws(DataError) -> ColumnBatch {
-        let rows = try rowCount(rowGroup: rowGroup)
+    /// The rows that were read. `leaves` are those of its columns, which may be more than are needed.
+    func batch(rowGroup: Int, from selected: SelectedRows, leaves: [Int]) throws(DataError) -> ColumnBatch {
+        let columns = Dictionary(zip(leaves, selected.columns)) { first, _ in first }
         let assembly = VectorAssembly(columns: columns)
         do throws(DataError) {
             var vectors: [ColumnVector] = []
-            for reader in readers { vectors.append(try assembly.vector(reader, slots: rows)) }
-            return ColumnBatch(unchecked: vectors, rowCount: rows)
+            for reader in readers { vectors.append(try assembly.vector(reader, slots: selected.rowCount)) }
+            return ColumnBatch(unchecked: vectors, rowCount: selected.rowCount)
         } catch {
             throw error.within("\(file.uri), row group \(rowGroup)")
         }

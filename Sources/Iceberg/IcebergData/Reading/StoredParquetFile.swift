@@ -25,88 +25,63 @@ struct StoredParquetFile: Sendable {
     }
 
     private init(_ file: StoredFile) async throws(DataError) {
-        let size = file.size
-        guard size >= 12 else { throw DataError(.malformed, at: file.uri, "\(size) bytes are no Parquet file") }
-        var tail = try await file.read(max(0, size - DataLimits.footerGuessBytes)..<size)
-        let length = try Self.located(file.uri) { () throws(ParquetError) in
-            let length = try FileMetadata.footerLength(tail: tail.suffix(8))
-            guard Int64(length) <= size - 12 else {
-                throw ParquetError(.corrupt, at: "footer", "\(length) bytes in a file of \(size)")
-            }
-            return length
+        guard file.size >= 12 else {
+            throw DataError(.malformed, at: file.uri, "\(file.size) bytes are no Parquet file")
         }
-        if length + 8 > tail.count { tail = try await file.read((size - 8 - Int64(length))..<size) }
-        let footer = Array(tail[(tail.count - 8 - length)..<(tail.count - 8)])
-        metadata = try Self.located(file.uri) { () throws(ParquetError) in try FileMetadata(footer: footer) }
+        let tailStart = max(0, file.size - Int64(FileMetadata.tailBytesHint))
+        var read = try Self.footer(try await file.read(tailStart..<file.size), file)
+        if case .needs(let range) = read { read = try Self.footer(try await file.read(range), file) }
+        guard case .metadata(let metadata) = read else {
+            throw DataError(.malformed, at: file.uri, "its footer does not end")
+        }
+        self.metadata = metadata
         self.file = file
     }
 
-    private static func located<T>(_ uri: String, _ body: () throws(ParquetError) -> T) throws(DataError) -> T {
+    private static func footer(_ tail: [UInt8], _ file: StoredFile) throws(DataError) -> FooterRead {
         do throws(ParquetError) {
-            return try body()
+            return try FileMetadata.read(tail: tail, fileSize: file.size)
         } catch {
-            throw DataError(error).within(uri)
+            throw DataError(error).within(file.uri)
         }
     }
 
     var uri: String { file.uri }
 
-    /// The given leaves of a row group, by their index.
-    func columns(rowGroup: Int, leaves: Set<Int>) async throws(DataError) -> [Int: LeafColumn] {
-        let leaves = leaves.sorted()
-        let ranges = try ranges(rowGroup, leaves)
-        let parts = Self.coalesced(ranges)
+    /// Some leaves of the rows of a row group: of `rows` (nil for all), those that `predicate` does not rule out.
+    /// Fetches only the parts of the file that hold them.
+    func read(
+        rowGroup: Int, leaves: [Int], where predicate: ColumnPredicate? = nil, rows: RowRanges? = nil
+    ) async throws(DataError) -> SelectedRows {
         let file = file
-        let fetched = try await mapConcurrently(parts, limit: DataLimits.concurrentRangesMax) {
-            (range) async throws(DataError) in try await file.read(range)
+        var scan: RowGroupScan
+        do throws(ParquetError) {
+            scan = try RowGroupScan(metadata, rowGroup: rowGroup, leaves: leaves, where: predicate, rows: rows)
+        } catch {
+            throw DataError(error).within(uri)
         }
-        var columns: [Int: LeafColumn] = [:]
-        for (leaf, range) in zip(leaves, ranges) {
-            guard
-                let part = parts.firstIndex(where: {
-                    $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound
-                })
-            else { continue }
-            let start = Int(range.lowerBound - parts[part].lowerBound)
-            let isWhole = range == parts[part]
-            let bytes = isWhole ? fetched[part] : Array(fetched[part][start..<(start + range.count)])
-            do {
-                columns[leaf] = try metadata.decode(bytes, rowGroup: rowGroup, leaf: leaf)
-            } catch {
-                throw DataError(error).within(uri)
-            }
-        }
-        return columns
-    }
-
-    private func ranges(_ rowGroup: Int, _ leaves: [Int]) throws(DataError) -> [Range<Int64>] {
-        var ranges: [Range<Int64>] = []
-        for leaf in leaves {
-            do throws(ParquetError) {
-                let range = try metadata.columnChunkRange(rowGroup: rowGroup, leaf: leaf)
-                guard range.upperBound <= file.size else {
-                    throw ParquetError(
-                        .corrupt, at: "row group \(rowGroup), column \(metadata.schema.leaves[leaf].name)",
-                        "it reaches to byte \(range.upperBound) of \(file.size)")
+        while true {
+            switch try step(&scan) {
+            case .finished(let selected): return selected
+            case .fetch(let ranges):
+                for range in ranges where range.upperBound > file.size {
+                    throw DataError(
+                        .malformed, at: "\(uri), row group \(rowGroup)",
+                        "a column reaches to byte \(range.upperBound) of \(file.size)")
                 }
-                ranges.append(range)
-            } catch {
-                throw DataError(error).within(uri)
+                let parts = try await mapConcurrently(ranges, limit: DataLimits.concurrentRangesMax) {
+                    (range) async throws(DataError) in try await file.read(range)
+                }
+                for (range, bytes) in zip(ranges, parts) { scan.supply(bytes, at: range.lowerBound) }
             }
         }
-        return ranges
     }
 
-    /// Joins ranges that lie close together, and sorts them.
-    private static func coalesced(_ ranges: [Range<Int64>]) -> [Range<Int64>] {
-        var result: [Range<Int64>] = []
-        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-            if let last = result.last, range.lowerBound - last.upperBound <= DataLimits.rangeGapBytesMax {
-                result[result.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
-            } else {
-                result.append(range)
-            }
+    private func step(_ scan: inout RowGroupScan) throws(DataError) -> RowGroupScan.Step {
+        do throws(ParquetError) {
+            return try scan.next()
+        } catch {
+            throw DataError(error).within(uri)
         }
-        return result
     }
 }

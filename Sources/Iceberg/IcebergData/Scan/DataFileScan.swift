@@ -13,7 +13,8 @@ struct DataFileScan: Sendable {
     private let tested: BatchReader
     private let positions: Bitmap64
     private let equality: [EqualityDeletes]
-    private let pruning: RowGroupPruning
+    /// What rules out rows before they are read.
+    private let pruning: ColumnPredicate?
 
     /// Reads the file's footer and the deletes that apply to it.
     init(_ task: ScanPlan.File, _ context: ScanContext) async throws(DataError) {
@@ -33,26 +34,24 @@ struct DataFileScan: Sendable {
             unidentified: context.unidentified)
         positions = try await context.deletes.positions(of: task.file.path, deletes)
         equality = try await context.deletes.equalityDeletes(deletes)
-        pruning = RowGroupPruning(predicate: task.residual, reader: tested)
+        pruning = PredicateTranslation(reader: tested).translate(task.residual)
     }
 
     var rowGroupCount: Int { output.file.metadata.rowGroups.count }
 
     /// The rows of a row group that are left; nil when none is.
     func batch(rowGroup: Int) async throws(DataError) -> ColumnBatch? {
-        let count = try output.rowCount(rowGroup: rowGroup)
         let first = try firstPosition(rowGroup: rowGroup)
-        guard count > 0, pruning.mayMatch(rowGroup: rowGroup) else { return nil }
-        let deleted = positions.positions(in: UInt64(first)..<UInt64(first + Int64(count)))
-        guard deleted.count < count else { return nil }
-        let testedColumns = try await output.file.columns(rowGroup: rowGroup, leaves: tested.leaves)
-        let rows = try remainingRows(deleted, first, try tested.batch(rowGroup: rowGroup, from: testedColumns))
-        guard rows.map({ !$0.isEmpty }) ?? true else { return nil }
-        let others = output.leaves.subtracting(tested.leaves)
-        let columns = try await output.file.columns(rowGroup: rowGroup, leaves: others)
-            .merging(testedColumns) { own, _ in own }
-        let stored = try output.batch(rowGroup: rowGroup, from: columns)
-        let left = rows.map { stored.gather(rows: $0) } ?? stored
+        guard let undeleted = try undeletedRows(rowGroup, first) else { return nil }
+        let leaves = output.leaves.union(tested.leaves).sorted()
+        let selected = try await output.file.read(
+            rowGroup: rowGroup, leaves: leaves, where: pruning, rows: undeleted)
+        guard selected.rowCount > 0 else { return nil }
+        let passing = try passingRows(try tested.batch(rowGroup: rowGroup, from: selected, leaves: leaves))
+        guard passing.map({ !$0.isEmpty }) ?? true else { return nil }
+        let stored = try output.batch(rowGroup: rowGroup, from: selected, leaves: leaves)
+        let left = passing.map { stored.gather(rows: $0) } ?? stored
+        let rows = PickedRows(selected.rows, passing)
         do throws(DataError) {
             return try LineageColumns(task: task, metadata: context.metadata, firstPosition: first, rows: rows)
                 .completing(left, to: context.fields)
@@ -61,19 +60,31 @@ struct DataFileScan: Sendable {
         }
     }
 
-    /// The rows of a row group that are neither deleted nor filtered out; nil for all of them.
-    private func remainingRows(
-        _ deleted: [UInt64], _ first: Int64, _ batch: ColumnBatch
-    ) throws(DataError) -> [UInt32]? {
-        let matching = try RowFilter(predicate: task.residual).matchingRows(of: batch)
-        guard !deleted.isEmpty || !equality.isEmpty else { return matching }
-        var keep = [Bool](repeating: matching == nil, count: batch.rowCount)
-        for row in matching ?? [] { keep[Int(row)] = true }
-        for position in deleted { keep[Int(Int64(position) - first)] = false }
-        for deletes in equality { try deletes.unmark(&keep, batch) }
-        var rows: [UInt32] = []
-        for (row, isKept) in keep.enumerated() where isKept { rows.append(UInt32(row)) }
-        return rows.count == batch.rowCount ? nil : rows
+    /// The rows of a row group that no position delete names: nil when there are none.
+    private func undeletedRows(_ rowGroup: Int, _ first: Int64) throws(DataError) -> RowRanges? {
+        let count = try output.rowCount(rowGroup: rowGroup)
+        let all = RowRanges(0..<count)
+        let deleted = positions.positions(in: UInt64(first)..<UInt64(first + Int64(count)))
+        let left =
+            deleted.isEmpty
+            ? all : all.subtracting(RowRanges(deleted.lazy.map { Int(Int64($0) - first) }.map { $0..<($0 + 1) }))
+        return left.isEmpty ? nil : left
+    }
+
+    /// The rows of a batch that pass the filter and are not deleted by their values; nil for all of them.
+    private func passingRows(_ batch: ColumnBatch) throws(DataError) -> [UInt32]? {
+        do throws(DataError) {
+            let matching = try RowFilter(predicate: task.residual).matchingRows(of: batch)
+            guard !equality.isEmpty else { return matching }
+            var keep = [Bool](repeating: matching == nil, count: batch.rowCount)
+            for row in matching ?? [] { keep[Int(row)] = true }
+            for deletes in equality { try deletes.unmark(&keep, batch) }
+            var rows: [UInt32] = []
+            for (row, isKept) in keep.enumerated() where isKept { rows.append(UInt32(row)) }
+            return rows.count == batch.rowCount ? nil : rows
+        } catch {
+            throw error.within(task.file.path)
+        }
     }
 
     /// How many rows of the file lie before a row group.

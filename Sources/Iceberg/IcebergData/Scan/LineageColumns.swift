@@ -1,5 +1,6 @@
 import IcebergSpec
 import IcebergTable
+import ParquetFormat
 
 /// Adds the metadata columns to rows of a data file.
 struct LineageColumns {
@@ -7,8 +8,8 @@ struct LineageColumns {
     let metadata: TableMetadata
     /// Position in the file of the row group's first row.
     let firstPosition: Int64
-    /// Which rows of the row group the batch has; nil for all of them.
-    let rows: [UInt32]?
+    /// Which rows of the row group the batch has.
+    let rows: PickedRows
 
     /// The batch with all of `fields`, in their order; those that are stored are in it already.
     func completing(_ batch: ColumnBatch, to fields: [NestedField]) throws(DataError) -> ColumnBatch {
@@ -25,12 +26,12 @@ struct LineageColumns {
             case .position:
                 columns.append(
                     ColumnVector(
-                        unchecked: field, count: batch.rowCount, validity: nil, values: .long(positions(batch.rowCount))
+                        unchecked: field, count: batch.rowCount, validity: nil, values: .long(positions())
                     ))
             case .partition: columns.append(try partition(field, batch.rowCount))
             case .rowID:
                 let first = task.file.firstRowID
-                let inherited = first.map { first in positions(batch.rowCount).map { first &+ $0 } }
+                let inherited = first.map { first in positions().map { first &+ $0 } }
                 if let column = stored.next() { columns.append(column.filling(inherited)) }
             case .lastUpdatedSequenceNumber:
                 let hasLineage = task.file.firstRowID != nil
@@ -41,8 +42,13 @@ struct LineageColumns {
         return ColumnBatch(unchecked: columns, rowCount: batch.rowCount)
     }
 
-    private func positions(_ count: Int) -> [Int64] {
-        rows.map { $0.map { firstPosition + Int64($0) } } ?? (0..<Int64(count)).map { firstPosition + $0 }
+    private func positions() -> [Int64] {
+        var positions: [Int64] = []
+        for range in rows.read.ranges {
+            positions.append(
+                contentsOf: (firstPosition + Int64(range.lowerBound))..<(firstPosition + Int64(range.upperBound)))
+        }
+        return rows.kept.map { $0.map { positions[Int($0)] } } ?? positions
     }
 
     private func partition(_ field: NestedField, _ count: Int) throws(DataError) -> ColumnVector {
@@ -64,5 +70,16 @@ extension ColumnVector {
         guard let inherited, let validity, case .long(let own) = values else { return self }
         let merged = own.indices.map { validity[$0] ? own[$0] : inherited[$0] }
         return ColumnVector(unchecked: field, count: count, validity: nil, values: .long(merged))
+    }
+}
+
+/// Rows of a row group: those that were read, and of these the kept ones (nil for all), by their places among the read.
+struct PickedRows {
+    let read: RowRanges
+    let kept: [UInt32]?
+
+    init(_ read: RowRanges, _ kept: [UInt32]?) {
+        self.read = read
+        self.kept = kept
     }
 }
