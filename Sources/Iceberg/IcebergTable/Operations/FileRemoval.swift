@@ -85,7 +85,7 @@ extension CommitBuilder {
             var hits: Set<Int> = []
             for (index, entry) in entries.enumerated() where entry.isLive {
                 let isNamed = named.contains(DeleteFileKey(entry.file))
-                let isDangling = entry.file.referencedDataFile.map(removedData.contains) ?? false
+                let isDangling = entry.file.onlyDataFile.map(removedData.contains) ?? false
                 guard isNamed || isDangling || entry.dataSequenceNumber ?? .max < oldestData else { continue }
                 hits.insert(index)
                 missing.remove(DeleteFileKey(entry.file))

@@ -5,7 +5,7 @@ import IcebergSpec
 ///
 /// What goes is named by files, by a filter, by the partitions of the added files, or several of these. A filter takes
 /// files whose rows it accepts all, which must follow from their partition or their bounds; a file that it may accept in
-/// part is an error of code `.partial`: `ScanPlanner.filesToRewrite` lists such files before.
+/// part is an error of code `.partial`: `ScanPlanner.divide` lists such files before.
 public struct Overwrite: TableOperation {
     public var added: [DataFile]
     /// Live data files, as the manifests describe them.

@@ -22,6 +22,12 @@ public struct ScanPlan: Sendable {
             self.deletes = deletes
             self.residual = residual
         }
+
+        init(_ entry: ManifestEntry, deletes: [DataFile], residual: BoundPredicate) {
+            self.init(
+                file: entry.file, dataSequenceNumber: entry.dataSequenceNumber ?? 0,
+                snapshotID: entry.snapshotID ?? 0, deletes: deletes, residual: residual)
+        }
     }
 
     public struct Counts: Hashable, Sendable {
@@ -39,6 +45,16 @@ public struct ScanPlan: Sendable {
         public var records: Int64 = 0
         /// Size of the files to read.
         public var bytes: Int64 = 0
+
+        mutating func add(_ other: Counts) {
+            manifestsTotal += other.manifestsTotal
+            manifestsRead += other.manifestsRead
+            filesTotal += other.filesTotal
+            filesPrunedByPartition += other.filesPrunedByPartition
+            filesPrunedByBounds += other.filesPrunedByBounds
+            records &+= other.records
+            bytes &+= other.bytes
+        }
     }
 
     /// Nil for a table that has no snapshot.
