@@ -115,7 +115,17 @@ struct ManifestMapPlan {
         keyIndex = key
     }
 
-    func read<Value>(
+    /// Whether it is of keys and then values, neither optional: bytes or numbers.
+    func isPlain(bytes: Bool) -> Bool {
+        guard keyIndex == 0, columns[1].nullBranch == nil else { return false }
+        switch (columns[0].type, columns[1].type) {
+        case (.int, .bytes), (.int, .string): return bytes
+        case (.int, .int), (.int, .long): return !bytes
+        default: return false
+        }
+    }
+
+    func read<Value: FieldMapValue>(
         _ decoder: inout AvroDecoder, _ body: (inout AvroDecoder, AvroSchema) throws(AvroError) -> Value
     ) throws(AvroError) -> FieldMap<Value> {
         var map = FieldMap<Value>()

@@ -92,11 +92,12 @@ public final class ManifestCache: Sendable {
         insert(.manifest(ManifestKey(file)), .manifest(entries), bytes: bytes)
     }
 
-    /// What an entry takes in memory, about: the counts are 12 bytes a column and map, bounds a small array each.
+    /// What an entry takes in memory, about. Maps share the bytes of the manifest they were read from.
     private static func estimatedBytes(_ file: DataFile) -> Int {
-        let counts =
-            file.columnSizes.count + file.valueCounts.count + file.nullValueCounts.count + file.nanValueCounts.count
-        return 700 + file.path.utf8.count + counts * 12 + (file.lowerBounds.count + file.upperBounds.count) * 60
+        let maps =
+            file.columnSizes.estimatedBytes + file.valueCounts.estimatedBytes + file.nullValueCounts.estimatedBytes
+            + file.nanValueCounts.estimatedBytes + file.lowerBounds.estimatedBytes + file.upperBounds.estimatedBytes
+        return 700 + file.path.utf8.count + maps
     }
 
     private func content(_ key: Key) -> Content? {
