@@ -235,6 +235,9 @@ let tools: [Tool] = [
             "Bitmaps", "JSONFormat", "ObjectStore", "ParquetFormat", "PuffinFormat", "IcebergSpec", "IcebergTable",
             "IcebergData", "IcebergCatalog",
         ]),
+    Tool(
+        name: "planning-benchmark", folder: "Tests/Benchmarks",
+        uses: ["Bytes", "Clocks", "JSONFormat", "ObjectStore", "IcebergSpec", "IcebergTable"]),
 ]
 
 /// Base to Iceberg: what others can build on.
