@@ -71,7 +71,7 @@ struct DeleteIndex: Sendable {
     private func mayEqual(_ delete: DataFile, _ file: DataFile) -> Bool {
         for id in delete.equalityIDs {
             guard let type = type(of: id), type.isPrimitive else { continue }
-            let (theirs, ours) = (delete.range(id: id, type: type), file.range(id: id, type: type))
+            let (theirs, ours) = (delete.range(fieldID: id, type: type), file.range(fieldID: id, type: type))
             if theirs.mayHaveNull && ours.mayHaveNull || theirs.mayHaveNaN && ours.mayHaveNaN { continue }
             guard theirs.mayHaveValue, ours.mayHaveValue else { return false }
             if let lower = theirs.lower, let upper = ours.upper, lower.order(to: upper) == .greater { return false }

@@ -52,7 +52,7 @@ extension ScanPlan {
     }
 
     private func isWhole(_ file: File) -> Bool {
-        file.residual == .alwaysTrue || file.residual.mustMatch { file.file.range(id: $0, type: $1) }
+        file.residual == .alwaysTrue || file.residual.mustMatch { file.file.range(fieldID: $0, type: $1) }
     }
 
     private func extreme(_ id: Int, isMaximum: Bool) -> Extreme? {
