@@ -76,7 +76,7 @@ enum FreshIDs {
         }
     }
 
-    private static func assign(_ type: IcebergType, next: (Int) -> Int) -> IcebergType {
+    static func assign(_ type: IcebergType, next: (Int) -> Int) -> IcebergType {
         switch type {
         case .structure(let fields): return .structure(assign(fields, next: next))
         case .list(let list):

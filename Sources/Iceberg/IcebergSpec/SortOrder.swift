@@ -41,4 +41,15 @@ public struct SortOrder: Hashable, Sendable {
     public var isUnsorted: Bool { fields.isEmpty }
 
     public func withID(_ id: Int) -> SortOrder { SortOrder(id: id, fields: fields) }
+
+    /// Whether rows in this order are also in the other one. False where a column is not of the schema.
+    public func satisfies(_ other: SortOrder, in schema: Schema) -> Bool {
+        guard fields.count >= other.fields.count else { return false }
+        return zip(fields, other.fields).allSatisfy { own, wanted in
+            guard own.sourceIDs == wanted.sourceIDs, own.direction == wanted.direction,
+                own.nullOrder == wanted.nullOrder, let type = schema.field(id: own.sourceID)?.type
+            else { return false }
+            return own.transform.satisfiesOrder(of: wanted.transform, on: type)
+        }
+    }
 }

@@ -59,4 +59,20 @@ public enum Transform: Hashable, Sendable, CustomStringConvertible {
         case .void, .bucket, .unknown: false
         }
     }
+
+    /// Whether rows in the order of this transform's results are also in the order of the other's: by hour is by day,
+    /// by the first ten letters is by the first five.
+    ///
+    /// - Parameter type: of the column that both transform.
+    public func satisfiesOrder(of other: Transform, on type: IcebergType) -> Bool {
+        if self == other { return true }
+        switch (self, other) {
+        case (.identity, _): return other.preservesOrder
+        case (.hour, .day), (.hour, .month), (.hour, .year), (.day, .month), (.day, .year), (.month, .year):
+            return true
+        case (.truncate(let width), .truncate(let wanted)):
+            return type == .string || type == .binary ? width >= wanted : wanted % width == 0
+        default: return false
+        }
+    }
 }

@@ -45,6 +45,16 @@ extension Transform {
         }
     }
 
+    /// Whether values have the same result before and after a promotion of their type.
+    func givesSame(_ old: IcebergType, as new: IcebergType) -> Bool {
+        switch (self, old, new) {
+        case (.void, _, _), (.year, _, _), (.month, _, _), (.day, _, _): true
+        case (_, .date, .timestamp), (_, .date, .timestampNanos), (_, .timestamp, .date), (_, .timestampNanos, .date):
+            false
+        default: true
+        }
+    }
+
     /// The partition value of a column value; nil for null, for `void`, and for a type that cannot be transformed.
     public func apply(_ value: Datum?) -> Datum? {
         guard let value else { return nil }

@@ -206,7 +206,7 @@ extension NestedField {
         _ key: String, _ reader: JSONReader, _ type: IcebergType
     ) throws(IcebergError) -> JSONValue? {
         guard let value = try reader.optional(key) else { return nil }
-        if type.isPrimitive { _ = try Datum(value, type: type) }
+        try type.checkDefault(value)
         return value.value
     }
 }

@@ -24,24 +24,6 @@ extension BoundPredicate {
             .any(of: spec.fields.filter { $0.sourceIDs == [test.fieldID] }.map { test.strictlyProjected(onto: $0) })
         }
     }
-
-    /// What is left to test of the rows of one partition: tests that its values decide are gone.
-    ///
-    /// - Parameter partition: one value per field of the spec, in order.
-    public func residual(partition: [Datum?], spec: PartitionSpec) -> BoundPredicate {
-        switch self {
-        case .alwaysTrue, .alwaysFalse: return self
-        case .and(let terms): return .all(of: terms.map { $0.residual(partition: partition, spec: spec) })
-        case .or(let terms): return .any(of: terms.map { $0.residual(partition: partition, spec: spec) })
-        case .test(let test):
-            for (field, value) in zip(spec.fields, partition) where field.sourceIDs == [test.fieldID] {
-                let range = FieldRange(exactly: value)
-                if test.strictlyProjected(onto: field).mustMatch({ _, _ in range }) { return .alwaysTrue }
-                if !test.projected(onto: field).mightMatch({ _, _ in range }) { return .alwaysFalse }
-            }
-            return self
-        }
-    }
 }
 
 extension BoundTest {
@@ -80,7 +62,7 @@ extension BoundTest {
 
 extension Transform {
     /// What a test of a column says about this transform's value; nil when nothing.
-    public func project(_ test: BoundTest) -> BoundTest.Operation? {
+    func project(_ test: BoundTest) -> BoundTest.Operation? {
         switch self {
         case .void, .unknown: return nil
         case .identity: return test.operation

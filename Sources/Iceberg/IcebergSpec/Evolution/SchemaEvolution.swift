@@ -10,7 +10,7 @@ extension Schema {
         case (.int, .long), (.float, .double): true
         case (.decimal(let old, let oldScale), .decimal(let new, let newScale)): oldScale == newScale && new >= old
         case (.date, .timestamp), (.date, .timestampNanos): formatVersion >= 3
-        case (.unknown, _): formatVersion >= 3 && to.isPrimitive
+        case (.unknown, _): formatVersion >= 3
         default: from == to
         }
     }
@@ -46,7 +46,7 @@ extension Schema {
 
     /// A field within a new struct needs no default: the struct itself is what is missing in old files.
     private static func checkAdded(_ field: NestedField, _ name: String, parentExists: Bool?) throws(IcebergError) {
-        if field.required, parentExists ?? true, field.initialDefault == nil {
+        if field.required, parentExists ?? true, field.initialDefault?.isNull ?? true {
             throw IcebergError(
                 .invalid, "the new column \"\(name)\" (id \(field.id)) is required and has no initial default")
         }
@@ -71,7 +71,7 @@ extension Schema {
         }
     }
 
-    /// Checks that every type and default exists in this version of the format.
+    /// Checks that every type and default exists in this version of the format, and fits its field.
     func checkFormatVersion(_ version: Int) throws(IcebergError) {
         for (id, field) in fieldsByID.sorted(by: { $0.key < $1.key }) {
             let name = fullName(id: id) ?? field.name
@@ -81,76 +81,19 @@ extension Schema {
                     "the type \(Self.kind(field.type)) of \"\(name)\" needs format version "
                         + "\(field.type.minimumFormatVersion), the table has \(version)")
             }
+            if field.type == .unknown, field.required {
+                throw IcebergError(.invalid, "\"\(name)\" is of type unknown, always null, and cannot be required")
+            }
+            for value in [field.initialDefault, field.writeDefault].compactMap({ $0 }) where !value.isNull {
+                do {
+                    try field.type.checkDefault(JSONReader(value))
+                } catch {
+                    throw IcebergError(error.code, "the default of \"\(name)\": \(error.message)")
+                }
+            }
             if let value = field.initialDefault, !value.isNull, version < 3 {
                 throw IcebergError(
                     .invalid, "the initial default of \"\(name)\" needs format version 3, the table has \(version)")
-            }
-        }
-    }
-}
-
-extension PartitionSpec {
-    /// Checks that every source is a column whose type the transform takes.
-    func check(against schema: Schema) throws(IcebergError) {
-        for field in fields where field.transform != .void { try Self.checkSources(field, schema) }
-    }
-
-    /// Checks that names are distinct and clash with no column but their own.
-    func checkNames(against schema: Schema) throws(IcebergError) {
-        var names: Set<String> = []
-        for field in fields {
-            guard !field.name.isEmpty, field.name.utf8.count <= Limits.nameBytesMax else {
-                throw IcebergError(.invalid, "a partition field needs a name of 1 to \(Limits.nameBytesMax) bytes")
-            }
-            guard names.insert(field.name).inserted else {
-                throw IcebergError(.invalid, "the partition field \"\(field.name)\" is given twice")
-            }
-            guard let column = schema.fields.first(where: { $0.name == field.name }) else { continue }
-            let isOwn = field.transform == .identity && field.sourceIDs == [column.id]
-            guard isOwn || field.transform == .void else {
-                throw IcebergError(
-                    .invalid, "the partition field \"\(field.name)\" has the name of a column it is not identical to")
-            }
-        }
-    }
-
-    private static func checkSources(_ field: PartitionField, _ schema: Schema) throws(IcebergError) {
-        for id in field.sourceIDs {
-            guard let source = schema.field(id: id) else {
-                throw IcebergError(
-                    .invalid, "the partition field \"\(field.name)\" has the source column \(id), which does not exist")
-            }
-            guard source.type.isPrimitive, field.transform.canTransform(source.type) else {
-                throw IcebergError(
-                    .invalid,
-                    "the partition field \"\(field.name)\": \(field.transform) cannot be applied to \"\(source.name)\" "
-                        + "of type \(source.type)")
-            }
-            var parent = schema.parentID(of: id)
-            while let above = parent.flatMap({ schema.field(id: $0) }) {
-                guard !above.type.isRepeated else {
-                    throw IcebergError(
-                        .invalid, "the partition field \"\(field.name)\": \"\(source.name)\" lies in a list or map")
-                }
-                parent = schema.parentID(of: above.id)
-            }
-        }
-    }
-}
-
-extension SortOrder {
-    func check(against schema: Schema) throws(IcebergError) {
-        for field in fields {
-            for id in field.sourceIDs {
-                guard let source = schema.field(id: id) else {
-                    throw IcebergError(.invalid, "the sort order has the source column \(id), which does not exist")
-                }
-                guard source.type.isPrimitive, field.transform.canTransform(source.type) else {
-                    throw IcebergError(
-                        .invalid,
-                        "the sort order: \(field.transform) cannot be applied to \"\(source.name)\" of type "
-                            + "\(source.type)")
-                }
             }
         }
     }
