@@ -78,6 +78,9 @@ extension Command {
 
     private static let others: [Command] = [
         Command(
+            name: "view", operands: "FILE", summary: "schemas, versions and queries of a view's metadata file",
+            examples: ["view views/daily/metadata/00001.metadata.json"], run: ViewInspection.run),
+        Command(
             name: "log", operands: "DIRECTORY",
             summary: "segments and records of a write-ahead log; changes nothing", examples: ["log var/wal"],
             run: LogDescription.run),
