@@ -204,7 +204,7 @@ let layers = [
                     "Bytes", "Clocks", "JSONFormat", "Configuration", "Files", "AvroFormat", "Bitmaps", "ParquetFormat",
                     "PuffinFormat",
                     "ObjectStore",
-                    "IcebergSpec", "IcebergTable", "WriteAheadLog",
+                    "IcebergSpec", "IcebergTable", "IcebergData", "WriteAheadLog",
                 ]),
         ]),
 ]
@@ -227,6 +227,11 @@ struct Tool {
 }
 
 let tools: [Tool] = [
+    Tool(
+        name: "example-table", folder: "docs/examples",
+        uses: [
+            "Clocks", "JSONFormat", "ObjectStore", "IcebergSpec", "IcebergTable", "IcebergData", "IcebergCatalog",
+        ]),
     Tool(name: "formats-benchmark", folder: "Tests/Benchmarks", uses: ["Bytes", "ParquetFormat"]),
     Tool(name: "formats-driver", folder: "Tests/Programs", uses: ["Bytes", "Clocks", "JSONFormat", "ParquetFormat"]),
     Tool(

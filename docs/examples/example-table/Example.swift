@@ -24,9 +24,11 @@ import ObjectStore
         ])
         try await sales.print("now", .current)
         try await sales.print("before the delete", first.map { .snapshot($0) } ?? .current)
-        try await sales.print("apples since March 2", .current, .and([
-            .equal("item", .string("apple")), .atLeast("at", .string("2026-03-02T00:00:00Z")),
-        ]))
+        try await sales.print(
+            "apples since March 2", .current,
+            .and([
+                .equal("item", .string("apple")), .atLeast("at", .string("2026-03-02T00:00:00Z")),
+            ]))
     }
 }
 

@@ -69,6 +69,20 @@ extension Command {
             examples: ["manifest 1-m0.avro", "--json manifest 1-m0.avro --limit 1"],
             run: ManifestInspection.run),
         Command(
+            name: "rows", operands: "TABLE",
+            options: [
+                snapshot,
+                Option(
+                    name: "--columns", value: "A,B", summary: "only these, by full names; _file, _pos and so on too"),
+                Option(name: "--where", value: "JSON", summary: "an expression as the REST catalog's JSON has it"),
+                Option(name: "--limit", value: "N", summary: "at most N rows; default 20"),
+            ],
+            summary: "rows of a table, deletes applied",
+            examples: [
+                "rows warehouse/events --columns id,time,_file --limit 5",
+                #"rows warehouse/events --where '{"type": "eq", "term": "type", "value": "page.view"}'"#,
+            ], run: RowsInspection.run),
+        Command(
             name: "diff", operands: "TABLE [FROM] TO", operandCount: 2...3,
             summary:
                 "what changed between two snapshots (ids or references) of a table, or from one metadata file to another",

@@ -1,0 +1,84 @@
+import Clocks
+import Foundation
+import IcebergData
+import IcebergSpec
+import IcebergTable
+import Inspect
+import JSONFormat
+import ObjectStore
+import Testing
+
+@Suite struct `Inspecting rows` {
+    /// A table with rows 1 to 30 in two snapshots.
+    private func table() async throws -> (directory: TemporaryDirectory, location: String, first: String) {
+        let directory = try TemporaryDirectory()
+        let store = try LocalObjectStore(root: directory.path)
+        let location = "\(directory.path)/bucket/numbers"
+        var metadata = try TableMetadata.new(
+            location: "file://\(location)",
+            schema: try Schema(fields: [.required(1, "n", .long), .optional(2, "word", .string)]),
+            spec: UnboundPartitionSpec(), uuid: .random(), at: SystemClock().now())
+        for range in [1...10, 11...30] {
+            var writer = try TableWriter(metadata, options: TableWriterOptions())
+            for number in range {
+                try writer.append([
+                    .primitive(.long(Int64(number))), .primitive(.string(number % 2 == 0 ? "even" : "odd")),
+                ])
+            }
+            let files = try writer.finish()
+            let commit = try await Append(files: files.map(\.file)).prepare(
+                base: metadata, loader: ManifestLoader(store: store))
+            let objects = commit.objects.map { ($0.location, $0.bytes) }
+            for (place, bytes) in try objects + files.map({ (try store.location(of: $0.file.path), $0.bytes) }) {
+                _ = try await store.put(place, bytes, condition: .ifAbsent, contentType: nil)
+            }
+            metadata = try metadata.applying(commit.updates, at: SystemClock().now())
+        }
+        let file = try store.location(of: "file://\(location)/metadata/v1.metadata.json")
+        _ = try await store.put(file, try TableMetadataFile.encode(metadata), condition: .ifAbsent, contentType: nil)
+        return (directory, location, String(try #require(metadata.snapshots.first).snapshotID))
+    }
+
+    @Test func `rows are shown to a limit, of chosen columns, of a snapshot, where an expression holds`() async throws {
+        let (directory, location, first) = try await table()
+        let shown = try await inspected("rows", location)
+        #expect(shown["rows"]?.array?.count == 20)
+        let all = try await inspected("rows", location, "--limit", "1000", "--columns", "n")
+        #expect(Set(try #require(all["rows"]?.array).map { $0["n"] }) == Set((1...30).map { JSONValue.integer($0) }))
+        #expect(all["rows"]?.array?.first?["word"] == nil)
+        let old = try await inspected("rows", location, "--snapshot", first)
+        #expect(old["rows"]?.array?.count == 10)
+        let filtered = try await inspected(
+            "rows", location, "--where",
+            #"{"type":"and","left":{"type":"gt","term":"n","value":25},"#
+                + #""right":{"type":"eq","term":"word","value":"odd"}}"#)
+        #expect(Set(try #require(filtered["rows"]?.array).map { $0["n"] }) == [27, 29])
+        _ = directory
+    }
+
+    @Test(arguments: [
+        ["--columns", "none"], ["--where", "{"], ["--where", #"{"type":"eq","term":"none","value":1}"#],
+    ])
+    func `what the table does not have is refused`(arguments: [String]) async throws {
+        let (directory, location, _) = try await table()
+        let result = await InspectCommand.run(["rows", location] + arguments)
+        #expect(result.exitCode != 0)
+        #expect(!result.problem.isEmpty)
+        _ = directory
+    }
+
+    @Test func `rows before a missing file are shown, and the file is named`() async throws {
+        let (directory, location, first) = try await table()
+        let files = try FileManager.default.subpathsOfDirectory(atPath: location).filter { $0.hasSuffix(".parquet") }
+        #expect(files.count == 2)
+        let old = try await inspected("rows", location, "--snapshot", first, "--columns", "_file")
+        let kept = try #require(old["rows"]?.array?.first?["_file"]?.string)
+        for file in files where !kept.hasSuffix(file) {
+            try FileManager.default.removeItem(atPath: "\(location)/\(file)")
+        }
+        let result = await InspectCommand.run(["rows", location, "--limit", "1000"])
+        #expect(result.exitCode == 1)
+        #expect(result.problem.contains(".parquet"))
+        _ = directory
+    }
+}
