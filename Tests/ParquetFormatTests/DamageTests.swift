@@ -97,6 +97,37 @@ import Testing
         #expect(error?.place == "row group 0, column n, page 1, checksum")
     }
 
+    @Test func `every flipped bit of an indexed file gives an error or rows, when it is read by a predicate`() throws {
+        let schema = try Self.smallSchema()
+        var random = RandomRows(generator: SeededGenerator(seed: 5), variety: 1000)
+        var options = ParquetWriterOptions(codec: .uncompressed)
+        options.pageRows = 8
+        options.columns["text"] = ParquetColumnOptions(bloomFilter: ParquetBloomFilterOptions(bytesMax: 32))
+        var file = try write([random.rows(schema, count: 20)], schema, options).bytes
+        let predicate = ColumnPredicate.or([
+            .test(leaf: 1, .less(.integer(0))), .test(leaf: 2, .equal(.bytes(Array("x".utf8)))),
+        ])
+        func reads() -> Bool {
+            do {
+                let reader = try ParquetReader(file, decodedBytesMax: 1 << 20)
+                for leaf in reader.schema.leaves.indices {
+                    _ = try reader.read(rowGroup: 0, leaves: [leaf], where: predicate)
+                }
+                return true
+            } catch {
+                return false
+            }
+        }
+        #expect(reads())
+        var refused = 0
+        for bit in stride(from: 0, to: file.count * 8, by: 3) {
+            file[bit / 8] ^= 1 << UInt8(bit % 8)
+            refused += reads() ? 0 : 1
+            file[bit / 8] ^= 1 << UInt8(bit % 8)
+        }
+        #expect(refused > 100)
+    }
+
     @Test(arguments: 1...40)
     func `random bytes in place of the footer are no trap`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)

@@ -38,7 +38,11 @@ struct Benchmark {
         guard let rowGroupRows = Int(rowGroupRows), rowGroupRows > 0 else { throw BenchmarkError("no row count") }
         var options = ParquetWriterOptions(codec: .zstd(level: 1))
         options.rowGroupRows = rowGroupRows
-        guard profile == "compatible" else { throw BenchmarkError("no profile \(profile)") }
+        switch profile {
+        case "compatible": break
+        case "compact": options.profile = .compact
+        default: throw BenchmarkError("no profile \(profile)")
+        }
         let watch = Stopwatch()
         var writer = try ParquetWriter(schema: schema, options: options)
         for start in stride(from: 0, to: rows.rowCount, by: rowGroupRows) {

@@ -38,6 +38,18 @@ enum HybridDecoder {
         }
     }
 
+    /// Whether the first run repeats one value often enough, so that nothing else need be read.
+    static func isOneRun(_ source: UnsafeRawBufferPointer, width: Int, of value: UInt8, count: Int) -> Bool {
+        var cursor = ByteCursor(source)
+        do throws(ParquetError) {
+            let header = try cursor.varint("run")
+            guard header & 1 == 0, header >> 1 >= UInt64(count), width <= 8 else { return false }
+            return try cursor.byte("run") == value
+        } catch {
+            return false
+        }
+    }
+
     /// BIT_PACKED (deprecated): packed from the most significant bit on. Returns the bytes taken.
     static func decodeBitPacked(
         _ source: UnsafeRawBufferPointer, width: Int, count: Int, into target: UnsafeMutablePointer<UInt8>

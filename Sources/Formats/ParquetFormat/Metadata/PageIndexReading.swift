@@ -98,6 +98,10 @@ public struct ColumnIndex: Hashable, Sendable {
 
     public var pageCount: Int { nullPages.count }
 
+    /// False when counts are negative: old versions of parquet-mr wrote such indexes, with every page said to be null, where
+    /// they had made no statistics.
+    public var isCredible: Bool { !nullCounts.contains { $0 < 0 } && !nanCounts.contains { $0 < 0 } }
+
     /// Errors: `corrupt`, also when the lists are not of one length.
     public init(_ bytes: [UInt8]) throws(ParquetError) {
         let result = bytes.withUnsafeBytes { raw in
@@ -125,9 +129,8 @@ public struct ColumnIndex: Hashable, Sendable {
             }
         }
         guard low.count == nulls.count, high.count == nulls.count,
-            nullCounts.isEmpty || nullCounts.count == nulls.count, nanCounts.isEmpty || nanCounts.count == nulls.count,
-            nullCounts.allSatisfy({ $0 >= 0 }), nanCounts.allSatisfy({ $0 >= 0 })
-        else { throw reader.error(.corrupt, "lists of different lengths, or a negative count") }
+            nullCounts.isEmpty || nullCounts.count == nulls.count, nanCounts.isEmpty || nanCounts.count == nulls.count
+        else { throw reader.error(.corrupt, "lists of different lengths") }
         nullPages = nulls
         minima = low
         maxima = high

@@ -115,7 +115,7 @@ extension CompiledTest {
         }
         guard let columnIndex = indexes.columnIndexes[leaf.index],
             let offsetIndex = indexes.offsetIndexes[leaf.index],
-            columnIndex.pageCount == offsetIndex.pages.count
+            columnIndex.pageCount == offsetIndex.pages.count, columnIndex.isCredible
         else { return Pruning(possible: all, certain: RowRanges()) }
         var pruning = Pruning(possible: RowRanges(), certain: RowRanges())
         let order = metadata.columnOrders.isEmpty ? nil : metadata.columnOrders[leaf.index]

@@ -20,6 +20,8 @@ struct ColumnChunkDecoder {
     private var page = 0
     private var levelsRead = 0
     private var levelsSkipped = 0
+    /// No null was met so far in a flat optional column, and no level was stored for it.
+    private var areLevelsImplicit: Bool
     private var definitionLevels: [UInt8] = []
     private var repetitionLevels: [UInt8] = []
     private var decodedRows = RowRanges()
@@ -36,6 +38,7 @@ struct ColumnChunkDecoder {
         guard chunk.valueCount <= Int64(ParquetLimits.chunkValuesMax) else {
             throw ParquetError(.tooLarge, at: "", "\(chunk.valueCount) values")
         }
+        areLevelsImplicit = leaf.maxDefinitionLevel > 0 && leaf.maxRepetitionLevel == 0
         decompressor = try PageDecompressor(chunk.codec)
     }
 
@@ -60,7 +63,7 @@ struct ColumnChunkDecoder {
         let inputBytes = runs.reduce(0) { $0 + $1.slice.range.count }
         let reservedMax = min(bytesMax, max(1 << 20, inputBytes * 64))
         let levelsExpected = expectedLevels(runs)
-        if leaf.maxDefinitionLevel > 0 { definitionLevels.reserveCapacity(min(levelsExpected, reservedMax)) }
+        if leaf.maxRepetitionLevel > 0 { definitionLevels.reserveCapacity(min(levelsExpected, reservedMax)) }
         var hasReserved = false
         for run in runs {
             page = run.page
@@ -144,8 +147,13 @@ struct ColumnChunkDecoder {
             let count = Int(page.valueCount)
             try Self.readLevels(
                 &cursor, count, page.repetitionEncoding, leaf.maxRepetitionLevel, into: &repetitionLevels)
-            try Self.readLevels(
-                &cursor, count, page.definitionEncoding, leaf.maxDefinitionLevel, into: &definitionLevels)
+            if areLevelsImplicit, page.definitionEncoding == Encoding.rle {
+                try readDefinitionLevels(try cursor.lengthPrefixed("levels"), count)
+            } else {
+                storeImplicitLevels()
+                try Self.readLevels(
+                    &cursor, count, page.definitionEncoding, leaf.maxDefinitionLevel, into: &definitionLevels)
+            }
             try readValues(&sink, cursor.rest, count, page.encoding)
             try checkRows(count, rows)
         case .dataV2(let page):
@@ -215,9 +223,7 @@ struct ColumnChunkDecoder {
         if leaf.maxRepetitionLevel > 0 {
             try Self.appendLevels(repetition, count, leaf.maxRepetitionLevel, to: &repetitionLevels)
         }
-        if leaf.maxDefinitionLevel > 0 {
-            try Self.appendLevels(definition, count, leaf.maxDefinitionLevel, to: &definitionLevels)
-        }
+        if leaf.maxDefinitionLevel > 0 { try readDefinitionLevels(definition, count) }
         let size = Int(header.uncompressedSize) - repetition.count - definition.count
         guard size >= 0 else { throw ParquetError(.corrupt, at: "header", "levels larger than the page") }
         let values =
@@ -226,6 +232,22 @@ struct ColumnChunkDecoder {
     }
 
     // MARK: - Levels
+
+    /// Most optional columns hold no null: their pages say so in one run, and then nothing is stored.
+    private mutating func readDefinitionLevels(_ runs: UnsafeRawBufferPointer, _ count: Int) throws(ParquetError) {
+        if areLevelsImplicit {
+            let width = HybridEncoder.bitWidth(maximum: Int(leaf.maxDefinitionLevel))
+            if HybridDecoder.isOneRun(runs, width: width, of: leaf.maxDefinitionLevel, count: count) { return }
+            storeImplicitLevels()
+        }
+        try Self.appendLevels(runs, count, leaf.maxDefinitionLevel, to: &definitionLevels)
+    }
+
+    private mutating func storeImplicitLevels() {
+        guard areLevelsImplicit else { return }
+        areLevelsImplicit = false
+        definitionLevels = [UInt8](repeating: leaf.maxDefinitionLevel, count: levelsRead)
+    }
 
     private static func readLevels(
         _ cursor: inout ByteCursor, _ count: Int, _ encoding: Int32, _ maximum: UInt8,
@@ -311,7 +333,7 @@ struct ColumnChunkDecoder {
     /// Values among the level entries just read.
     private func presentCount(_ levels: Int) -> Int {
         let maximum = leaf.maxDefinitionLevel
-        guard maximum > 0 else { return levels }
+        guard maximum > 0, !areLevelsImplicit else { return levels }
         return definitionLevels.withUnsafeBufferPointer { buffer in
             var count = 0
             for index in levelsRead..<(levelsRead + levels) { count &+= buffer[index] == maximum ? 1 : 0 }

@@ -18,6 +18,32 @@ extension FileMetadata {
             throw ParquetError(.corrupt, at: "file", "a footer of \(length) bytes in a file of \(fileSize)")
         }
         guard length <= tail.count - 8 else { return .needs((fileSize - 8 - Int64(length))..<fileSize) }
-        return .metadata(try FileMetadata(footer: Array(tail[(tail.count - 8 - length)..<(tail.count - 8)])))
+        let metadata = try FileMetadata(footer: Array(tail[(tail.count - 8 - length)..<(tail.count - 8)]))
+        try metadata.checkPlaces(fileSize: fileSize)
+        return .metadata(metadata)
+    }
+
+    /// Refuses places beyond the end of the file, so that nobody asks for them. Errors: `corrupt`.
+    private func checkPlaces(fileSize: Int64) throws(ParquetError) {
+        for (index, group) in rowGroups.enumerated() {
+            for (leaf, chunk) in group.columns.enumerated() {
+                let ends = [
+                    try columnChunkRange(rowGroup: index, leaf: leaf).upperBound,
+                    Self.end(chunk.offsetIndexOffset, chunk.offsetIndexLength),
+                    Self.end(chunk.columnIndexOffset, chunk.columnIndexLength),
+                    Self.end(chunk.bloomFilterOffset, chunk.bloomFilterLength),
+                ]
+                guard let last = ends.max(), last <= fileSize else {
+                    throw ParquetError(
+                        .corrupt, at: place(index, leaf), "it reaches beyond the file's \(fileSize) bytes")
+                }
+            }
+        }
+    }
+
+    private static func end(_ offset: Int64?, _ length: Int32?) -> Int64 {
+        guard let offset, let length else { return 0 }
+        let (end, overflow) = offset.addingReportingOverflow(Int64(length))
+        return overflow ? Int64.max : end
     }
 }

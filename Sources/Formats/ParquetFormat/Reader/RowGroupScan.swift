@@ -173,15 +173,21 @@ public struct RowGroupScan: Sendable {
     // MARK: - Indexes
 
     private mutating func readOffsetIndex(_ leaf: Int) throws(ParquetError) -> [Range<Int64>] {
-        let chunk = metadata.rowGroups[rowGroup].columns[leaf]
+        let stated = metadata.rowGroups[rowGroup].columns[leaf]
         guard options.usesPageIndex, indexes.offsetIndexes[leaf] == nil,
-            let range = try range(leaf, chunk.offsetIndexOffset, chunk.offsetIndexLength, "offset index")
+            let range = try range(leaf, stated.offsetIndexOffset, stated.offsetIndexLength, "offset index")
         else { return [] }
         guard fetched.contains(range) else { return [range] }
         let bytes = try fetched.slice(range, place(leaf)).copied
-        do { indexes.offsetIndexes[leaf] = try OffsetIndex(bytes, rowCount: Int64(rowCount)) } catch {
-            throw error.within(place(leaf))
+        let index: OffsetIndex
+        do { index = try OffsetIndex(bytes, rowCount: Int64(rowCount)) } catch { throw error.within(place(leaf)) }
+        let chunk = try metadata.columnChunkRange(rowGroup: rowGroup, leaf: leaf)
+        if let first = index.pages.first, let last = index.pages.last {
+            guard first.offset >= chunk.lowerBound, Self.range(last).upperBound <= chunk.upperBound else {
+                throw ParquetError(.corrupt, at: "\(place(leaf)), offset index", "pages outside of the column chunk")
+            }
         }
+        indexes.offsetIndexes[leaf] = index
         return []
     }
 
