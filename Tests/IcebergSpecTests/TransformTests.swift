@@ -29,6 +29,18 @@ struct TransformTests {
         (.day, .timestamptz(86_400_000_000), .date(1)), (.hour, .timestamptz(-1), .int(-1)),
         (.hour, .timestamptz(1_510_871_468_000_000), .int(419_686)),
         (.hour, .timestamptzNanos(1_510_871_468_000_000_000), .int(419_686)), (.identity, .string("x"), .string("x")),
+        (.hour, .timestampNanos(-1), .int(-1)), (.day, .timestamptzNanos(-1), .date(-1)),
+        (.month, .timestampNanos(-1), .int(-1)), (.year, .timestamptzNanos(-1), .int(-1)),
+        (.hour, .timestamp(-3_600_000_000), .int(-1)), (.hour, .timestamp(-3_600_000_001), .int(-2)),
+        (.year, .date(-365), .int(-1)), (.year, .date(-366), .int(-2)), (.month, .date(-31), .int(-1)),
+        (.month, .date(-32), .int(-2)), (.day, .date(-5), .date(-5)),
+        (.day, .timestampNanos(.min), .date(-106_752)), (.year, .timestamp(.max), .int(292_277)),
+        (.truncate(10), .int(-10), .int(-10)), (.truncate(10), .int(-11), .int(-20)),
+        (.truncate(10), .decimal(unscaled: -5, scale: 2), .decimal(unscaled: -10, scale: 2)),
+        (.truncate(50), .decimal(unscaled: -1065, scale: 2), .decimal(unscaled: -1100, scale: 2)),
+        (.truncate(3), .string("イロハニ"), .string("イロハ")), (.truncate(2), .string("😀😁😂"), .string("😀😁")),
+        (.truncate(9), .string("ab"), .string("ab")), (.truncate(1), .string(""), .string("")),
+        (.truncate(5), .binary([1]), .binary([1])), (.truncate(1), .int(.min), .int(.min)),
     ])
     func `a transform gives the value of the specification`(_ transform: Transform, _ value: Datum, _ result: Datum) {
         #expect(transform.apply(value) == result)
@@ -74,5 +86,75 @@ struct TransformTests {
                 PartitionField(sourceID: 2, fieldID: 1001, name: "a b", transform: .hour),
             ])
         #expect(spec.path(of: [.string("a/b c=~é*%"), nil]) == "type=a%2Fb+c%3D%7E%C3%A9*%25/a+b=null")
+    }
+
+    /// Transform, column type, result type; nil where the specification allows none.
+    @Test(arguments: [
+        (Transform.identity, IcebergType.variant, IcebergType?.none), (.identity, .geometry(crs: nil), nil),
+        (.identity, .boolean, .boolean), (.identity, .timestamptzNanos, .timestamptzNanos), (.bucket(4), .double, nil),
+        (.bucket(4), .boolean, nil), (.bucket(4), .fixed(3), .int), (.bucket(4), .time, .int),
+        (.truncate(4), .string, .string), (.truncate(4), .fixed(3), nil), (.truncate(4), .date, nil),
+        (.truncate(4), .decimal(precision: 5, scale: 1), .decimal(precision: 5, scale: 1)), (.year, .date, .int),
+        (.month, .timestampNanos, .int), (.day, .timestamp, .date), (.day, .time, nil), (.hour, .date, nil),
+        (.hour, .timestamptzNanos, .int), (.void, .variant, .variant),
+    ])
+    func `a transform takes the types of the specification`(
+        _ transform: Transform, _ type: IcebergType, _ result: IcebergType?
+    ) {
+        #expect(transform.canTransform(type) == (result != nil))
+        if let result { #expect(transform.resultType(of: type) == result) }
+    }
+
+    @Test func `transforms that keep the order keep it`() {
+        var random = SeededRandom(seed: 11)
+        let day: Int64 = 86_400_000_000
+        let samples: [(Transform, (inout SeededRandom) -> Datum)] =
+            [Transform.year, .month, .day, .hour].flatMap { transform in
+                [
+                    (transform, { .timestamptz(Int64.random(in: -900 * day...900 * day, using: &$0)) }),
+                    (transform, { .timestampNanos(Int64.random(in: .min ... .max, using: &$0)) }),
+                ]
+            } + [
+                (.truncate(7), { .int(Int32.random(in: -50...50, using: &$0)) }),
+                (.truncate(100), { .decimal(unscaled: Int128(Int64.random(in: -999...999, using: &$0)), scale: 1) }),
+                (
+                    .truncate(2),
+                    { random in
+                        .string(String((0..<3).map { _ in "aé😀z".randomElement(using: &random) ?? "a" }))
+                    }
+                ),
+            ]
+        for (transform, sample) in samples {
+            #expect(transform.preservesOrder)
+            for _ in 0..<200 {
+                let (left, right) = (sample(&random), sample(&random))
+                guard left.order(to: right) == .less, let low = transform.apply(left), let high = transform.apply(right)
+                else { continue }
+                #expect(low.order(to: high) != .greater, "\(transform) of \(left), \(right)")
+            }
+        }
+        #expect(!Transform.bucket(4).preservesOrder && !Transform.void.preservesOrder)
+    }
+
+    /// A finer order, a coarser one, of a column; and whether the first is also the second.
+    @Test(arguments: [
+        (Transform.identity, Transform.hour, IcebergType.timestamptz, true), (.hour, .day, .timestamptz, true),
+        (.day, .hour, .timestamptz, false), (.month, .year, .date, true), (.hour, .hour, .timestamp, true),
+        (.truncate(10), .truncate(5), .string, true), (.truncate(5), .truncate(10), .string, false),
+        (.truncate(5), .truncate(10), .int, true), (.truncate(10), .truncate(5), .int, false),
+        (.truncate(4), .truncate(10), .int, false), (.identity, .bucket(4), .int, false),
+        (.bucket(4), .bucket(4), .int, true), (.hour, .identity, .timestamptz, false),
+    ])
+    func `an order may be that of another transform, too`(
+        _ fine: Transform, _ coarse: Transform, _ type: IcebergType, _ holds: Bool
+    ) throws {
+        #expect(fine.satisfiesOrder(of: coarse, on: type) == holds)
+        let schema = try Schema(fields: [.optional(1, "c", type), .optional(2, "d", .int)])
+        let order = SortOrder(
+            id: 1, fields: [SortField(sourceID: 1, transform: fine), SortField(sourceID: 2, direction: .descending)])
+        let wanted = SortOrder(id: 2, fields: [SortField(sourceID: 1, transform: coarse)])
+        #expect(order.satisfies(wanted, in: schema) == holds)
+        #expect(order.satisfies(.unsorted, in: schema))
+        #expect(!SortOrder.unsorted.satisfies(wanted, in: schema))
     }
 }

@@ -1,54 +1,99 @@
 import JSONFormat
 
-/// `JSONCursor` with errors of this module and its limits on counts.
+/// A JSON value together with its place in the document, so that every error says where; with this module's errors and
+/// its limits on counts. The place becomes text only when there is an error.
 struct JSONReader {
-    let cursor: JSONCursor
+    private indirect enum Place {
+        case root
+        case member(Place, String)
+        case element(Place, Int)
 
-    init(_ cursor: JSONCursor) { self.cursor = cursor }
-    init(_ value: JSONValue) { cursor = JSONCursor(value) }
+        var text: String {
+            var parts: [String] = []
+            var place = self
+            while true {
+                switch place {
+                case .root: return "$" + parts.reversed().joined()
+                case .member(let outer, let key):
+                    parts.append("." + key)
+                    place = outer
+                case .element(let outer, let index):
+                    parts.append("[\(index)]")
+                    place = outer
+                }
+            }
+        }
+    }
 
-    var value: JSONValue { cursor.value }
-    var path: String { cursor.path }
+    let value: JSONValue
+    private let place: Place
+
+    init(_ value: JSONValue) { self.init(value, .root) }
+
+    private init(_ value: JSONValue, _ place: Place) {
+        self.value = value
+        self.place = place
+    }
+
+    var path: String { place.text }
 
     func fail(_ message: String, code: IcebergError.Code = .malformed) -> IcebergError {
         IcebergError(code, message, path: path)
     }
 
-    private func read<T>(_ body: () throws(JSONError) -> T) throws(IcebergError) -> T {
-        do { return try body() } catch { throw IcebergError(error) }
-    }
+    private func expected(_ kind: String) -> IcebergError { fail("expected \(kind), found \(value.kind)") }
 
     func has(_ key: String) -> Bool { value[key].map { !$0.isNull } ?? false }
 
     func member(_ key: String) throws(IcebergError) -> JSONReader {
-        JSONReader(try read { () throws(JSONError) in try cursor.member(key) })
+        guard let found = try object()[key] else { throw fail("the member \"\(key)\" is missing") }
+        return JSONReader(found, .member(place, key))
     }
 
+    /// The member `key`, or nil when it is missing or null.
     func optional(_ key: String) throws(IcebergError) -> JSONReader? {
-        try read { () throws(JSONError) in try cursor.optional(key) }.map { JSONReader($0) }
+        guard let found = try object()[key], !found.isNull else { return nil }
+        return JSONReader(found, .member(place, key))
     }
 
-    func object() throws(IcebergError) -> JSONObject { try read { () throws(JSONError) in try cursor.object() } }
-    func string() throws(IcebergError) -> String { try read { () throws(JSONError) in try cursor.string() } }
-    func bool() throws(IcebergError) -> Bool { try read { () throws(JSONError) in try cursor.bool() } }
-    func long() throws(IcebergError) -> Int64 { try read { () throws(JSONError) in try cursor.integer() } }
+    func object() throws(IcebergError) -> JSONObject {
+        guard let object = value.object else { throw expected("an object") }
+        return object
+    }
+
+    func string() throws(IcebergError) -> String {
+        guard let string = value.string else { throw expected("a string") }
+        return string
+    }
+
+    func bool() throws(IcebergError) -> Bool {
+        guard let bool = value.bool else { throw expected("a boolean") }
+        return bool
+    }
+
+    func long() throws(IcebergError) -> Int64 {
+        guard let integer = value.integer else { throw expected("an integer") }
+        return integer
+    }
 
     /// An identifier: 32 bits in the specification.
     func int() throws(IcebergError) -> Int {
-        Int(try read { () throws(JSONError) in try cursor.integer(as: Int32.self) })
+        guard let number = Int32(exactly: try long()) else {
+            throw fail("expected an integer from \(Int32.min) to \(Int32.max), found \(value.serializedString())")
+        }
+        return Int(number)
     }
 
     func elements(max: Int = Limits.elementsMax) throws(IcebergError) -> [JSONReader] {
-        let elements = try read { () throws(JSONError) in try cursor.elements() }
+        guard let elements = value.array else { throw expected("an array") }
         guard elements.count <= max else {
             throw fail("\(elements.count) elements, at most \(max) are allowed", code: .limitExceeded)
         }
-        return elements.map { JSONReader($0) }
+        return elements.enumerated().map { JSONReader($0.element, .element(place, $0.offset)) }
     }
 
     func members() throws(IcebergError) -> [(key: String, value: JSONReader)] {
-        let members = try read { () throws(JSONError) in try cursor.members() }
-        return members.map { ($0.key, JSONReader($0.value)) }
+        try object().members.map { ($0.key, JSONReader($0.value, .member(place, $0.key))) }
     }
 
     /// An object of strings. Numbers and booleans are taken as their text, as other implementations do.
@@ -64,8 +109,7 @@ struct JSONReader {
             case .bool, .integer, .unsigned, .double: map[member.key] = member.value.serializedString()
             case .null: continue
             default:
-                throw IcebergError(
-                    .malformed, "expected a string, found \(member.value.kind)", path: "\(path).\(member.key)")
+                throw JSONReader(member.value, .member(place, member.key)).expected("a string")
             }
         }
         return map
@@ -94,7 +138,8 @@ struct JSONBuilder {
 
     /// Appends the members of `other` that are not there yet.
     mutating func add(_ other: JSONObject) {
-        for member in other.members where object[member.key] == nil { object[member.key] = member.value }
+        let taken = Set(object.keys)
+        object = JSONObject(object.members + other.members.filter { !taken.contains($0.key) })
     }
 
     var value: JSONValue { .object(object) }

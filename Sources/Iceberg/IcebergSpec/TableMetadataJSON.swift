@@ -93,7 +93,8 @@ extension TableMetadata {
                 value throws(IcebergError) in try PartitionSpec(value)
             }
             if isFirst, !reader.has("default-spec-id") { return (specs, specs.map(\.specID).max() ?? 0) }
-            return (specs, try reader.member("default-spec-id").int())
+            let defaultID = try reader.member("default-spec-id").int()
+            return (specs.isEmpty && defaultID == 0 ? [.unpartitioned] : specs, defaultID)
         }
         return ([try PartitionSpec(fields: reader.member("partition-spec"), id: 0)], 0)
     }
