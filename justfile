@@ -79,4 +79,4 @@ rollback-health env=environment *flags:
 
 # Format the sources
 format:
-    swift format -i -r Sources Tests Package.swift
+    swift format -i -r Sources Tests docs/examples Package.swift

@@ -33,7 +33,7 @@ say "PyIceberg, DuckDB, ClickHouse and SeaweedFS are ready"
 
 if [ "$suite" != end-to-end ]; then
     step "Format and shell scripts"
-    swift format lint --strict -r Sources Tests Package.swift
+    swift format lint --strict -r Sources Tests docs/examples Package.swift
     "$tools/bin/shellcheck" -x deploy/*.sh deploy/demo/*.sh .ci/run
     say "clean"
 
