@@ -13,10 +13,10 @@ def pyarrow_table(path):
     return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read()
 
 
-def duckdb_table(path):
+def duckdb_table(path, columns="*"):
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone='UTC'")
-        result = connection.execute(f"SELECT * FROM read_parquet('{path}')")
+        result = connection.execute(f"SELECT {columns} FROM read_parquet('{path}')")
         table = result.to_arrow_table() if hasattr(result, "to_arrow_table") else result.fetch_arrow_table()
         return table
 

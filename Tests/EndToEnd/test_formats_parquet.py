@@ -8,14 +8,20 @@ import pytest
 from engines import ClickHouse, duckdb_table, pyarrow_table
 from formats import PRIMITIVES, Driver, Generator, assert_same_rows, from_driver, from_table, leaves, one_zero, told
 
-SEEDS = range(24)
+SEEDS = range(33)
 
 LAYOUTS = [
     {"codec": "zstd"},
-    {"codec": "snappy", "page-rows": 100, "row-group-rows": 400},
-    {"codec": "gzip", "dictionary": False, "page-bytes": 2000},
+    {"codec": "snappy", "page-rows": 100, "row-group-rows": 400, "page-version": 2},
+    {"codec": "gzip", "dictionary": False, "page-bytes": 2000, "bloom-filters": True},
     {"codec": "none", "page-checksums": True, "page-rows": 7, "dictionary-bytes": 100},
-    {"codec": "zstd", "level": 9, "page-index": False},
+    {"codec": "zstd", "level": 9, "page-index": False, "size-statistics": False},
+    {"codec": "lz4_raw", "page-version": 2, "page-checksums": True, "bloom-filters": True},
+    {"codec": "brotli", "row-group-rows": 150},
+    {"profile": "compact", "codec": "zstd", "page-version": 1},
+    {"profile": "compact", "codec": "none", "page-version": 2, "page-rows": 130, "bloom-filters": True},
+    {"profile": "compact", "codec": "snappy", "page-version": 2, "dictionary": False, "row-group-rows": 300},
+    {"profile": "compact", "codec": "brotli", "page-version": 1, "dictionary": False, "page-bytes": 1000},
 ]
 
 
@@ -59,6 +65,8 @@ def test_we_and_pyarrow_read_what_we_write(driver, tmp_path, seed):
 # Times and zoned timestamps of nanoseconds lose their last three digits in DuckDB; it refuses files with BSON.
 DUCKDB_LOSES = ("time_nanoseconds", "timestamptz_nanoseconds", "bson")
 DUCKDB_KINDS = without(*DUCKDB_LOSES)
+# It refuses what the profile `compact` does to byte arrays of fixed length, and to decimals in byte arrays.
+DUCKDB_COMPACT_KINDS = without(*DUCKDB_LOSES, "fixed", "uuid", "float16", "decimal")
 # ClickHouse parses JSON and writes it anew.
 CLICKHOUSE_KINDS = without("json")
 
@@ -67,7 +75,8 @@ CLICKHOUSE_KINDS = without("json")
 def test_duckdb_reads_what_we_write(driver, tmp_path, seed):
     layout = LAYOUTS[seed % len(LAYOUTS)]
     path = tmp_path / "file.parquet"
-    schema, rows = written(driver, path, 100 + seed, layout, kinds=DUCKDB_KINDS)
+    kinds = DUCKDB_COMPACT_KINDS if layout.get("profile") == "compact" else DUCKDB_KINDS
+    schema, rows = written(driver, path, 100 + seed, layout, kinds=kinds)
     with told(f"DuckDB, {layout}, {schema}"):
         assert_same_rows(from_table(duckdb_table(path), schema), rows, "DuckDB")
 
@@ -79,6 +88,57 @@ def test_clickhouse_reads_what_we_write(driver, clickhouse, seed):
     schema, rows = written(driver, path, 200 + seed, layout, kinds=CLICKHOUSE_KINDS, nested=False)
     with told(f"ClickHouse, {layout}, {schema}"):
         assert_same_rows(from_table(clickhouse.table(path), schema), rows, "ClickHouse")
+
+
+# --- Who refuses what -----------------------------------------------------------------------------------------------------
+
+ALL_ENCODINGS = {
+    "plain": "PLAIN", "dictionary": "RLE_DICTIONARY", "rle": "RLE", "deltaBinaryPacked": "DELTA_BINARY_PACKED",
+    "deltaLengthByteArray": "DELTA_LENGTH_BYTE_ARRAY", "deltaByteArray": "DELTA_BYTE_ARRAY",
+    "byteStreamSplit": "BYTE_STREAM_SPLIT",
+}
+
+
+def duckdb_refuses(kind, field, encoding):
+    if encoding == "byteStreamSplit":
+        return kind not in ("float", "double")
+    return encoding == "deltaLengthByteArray" and kind == "decimal_binary"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("encoding", ALL_ENCODINGS)
+def test_every_encoding_of_every_type_is_read_or_refused_as_documented(driver, clickhouse, encoding, version):
+    """What docs/formats/parquet.md says of readers: refusals come and go with their versions."""
+    generator = Generator(7, nested=False)
+    kinds = [kind for kind in PRIMITIVES if kind not in ("bson", "json")]
+    schema = [{"name": kind, "repetition": "optional"} | PRIMITIVES[kind] for kind in kinds]
+    rows = [{field["name"]: generator.value(field) for field in schema} for _ in range(200)]
+    path = clickhouse.directory / f"{encoding}{version}.parquet"
+    options = {"codec": "zstd", "encoding": encoding, "page-version": version}
+    driver.ask("write", file=str(path), schema=schema, rows=rows, options=options)
+    assert_same_rows(driver.read(path), rows, "ours")
+    table, metadata = pyarrow_table(path), pyarrow.parquet.read_metadata(path)
+    used = []
+    for index, field in enumerate(schema):
+        if ALL_ENCODINGS[encoding] not in metadata.row_group(0).column(index).encodings:
+            continue
+        if encoding == "rle" and field["type"] != "boolean":
+            continue
+        kind = field["name"]
+        used.append(kind)
+        expected = [{kind: row[kind]} for row in rows]
+        assert_same_rows(from_table(table, [field]), expected, f"pyarrow, {kind}")
+        read = clickhouse.query(f"SELECT `{kind}` FROM file('{path}', Parquet)")
+        assert_same_rows(from_table(read, [field]), expected, f"ClickHouse, {kind}")
+        if kind in DUCKDB_LOSES:
+            continue
+        try:
+            read = from_table(duckdb_table(path, f'"{kind}"'), [field])
+            assert not duckdb_refuses(kind, field, encoding), f"DuckDB reads {kind} now"
+            assert_same_rows(read, expected, f"DuckDB, {kind}")
+        except duckdb.Error as error:
+            assert duckdb_refuses(kind, field, encoding), f"{kind}: {error}"
+    assert used, "the encoding was not used at all"
 
 
 # --- What others write ----------------------------------------------------------------------------------------------------
