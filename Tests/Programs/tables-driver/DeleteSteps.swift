@@ -5,7 +5,6 @@ import IcebergSpec
 import IcebergTable
 import JSONFormat
 import ObjectStore
-import ParquetFormat
 import PuffinFormat
 
 extension Request {
@@ -89,53 +88,24 @@ extension Request {
         return try DeletionVector.decode(bytes, cardinality: file.recordCount)
     }
 
-    /// Where in every live data file the wanted values are, whether deleted already or not.
+    /// The live rows that have a wanted value, by the file they are in.
     private func positions(
         _ base: TableMetadata, _ field: NestedField, _ values: [RowValue]
     ) async throws -> [(file: ScanPlan.File, positions: [UInt64])] {
         let wanted = Set(values)
-        var found: [(file: ScanPlan.File, positions: [UInt64])] = []
-        for file in try await ScanPlanner(loader: ManifestLoader(store: store)).plan(base).files {
-            let bytes = try await store.get(try store.location(of: file.file.path), range: nil).bytes
-            let column = try ColumnReader(bytes, field).values
-            found.append((file, column.indices.filter { wanted.contains(column[$0]) }.map { UInt64($0) }))
-        }
-        return found
-    }
-}
-
-/// The values of a column of a data file, one a row.
-private struct ColumnReader {
-    let values: [RowValue]
-
-    init(_ bytes: [UInt8], _ field: NestedField) throws {
-        let reader = try ParquetReader(bytes)
-        guard let id = Int32(exactly: field.id), let leaf = reader.schema.leaf(fieldID: id) else {
-            throw DriverError("a data file has no column \(field.name)")
-        }
-        var values: [RowValue] = []
-        for group in reader.metadata.rowGroups.indices {
-            let column = try reader.column(rowGroup: group, leaf: leaf.index)
-            var next = 0
-            for row in 0..<column.rowCount {
-                if column.definitionLevels.isEmpty || column.definitionLevels[row] == column.maxDefinitionLevel {
-                    values.append(.primitive(try Self.datum(column.values, next, field)))
-                    next += 1
-                } else {
-                    values.append(.null)
-                }
+        let names = [field.name, MetadataColumn.file.name, MetadataColumn.position.name]
+        let scan = TableScan(base, loader: ManifestLoader(store: store), columns: names)
+        let plan = try await scan.plan()
+        var found: [String: [UInt64]] = [:]
+        for try await batch in scan.batches(of: plan) {
+            for row in 0..<batch.rowCount {
+                guard wanted.contains(batch.columns[0].datum(at: row).map { .primitive($0) } ?? .null),
+                    let file = batch.columns[1].datum(at: row)?.string,
+                    let position = batch.columns[2].datum(at: row)?.integer
+                else { continue }
+                found[file, default: []].append(UInt64(position))
             }
         }
-        self.values = values
-    }
-
-    private static func datum(_ values: ColumnValues, _ index: Int, _ field: NestedField) throws -> Datum {
-        switch (values, field.type) {
-        case (.int32(let values), .int): return .int(values[index])
-        case (.int32(let values), .long): return .long(Int64(values[index]))
-        case (.int64(let values), .long): return .long(values[index])
-        case (.byteArray(let values), .string): return .string(values.string(at: index))
-        default: throw DriverError("rows are found by columns of type int, long and string, not \(field.type)")
-        }
+        return plan.files.map { ($0, found[$0.file.path] ?? []) }
     }
 }

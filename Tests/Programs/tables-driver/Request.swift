@@ -36,6 +36,8 @@ struct Request {
         case "overwrite": loaded = try await overwrite()
         case "commit": loaded = try await commitUpdates()
         case "delete": loaded = try await delete()
+        case "rewrite": loaded = try await rewrite()
+        case "read": return try await read()
         case let other: throw DriverError("no command is called \(other)")
         }
         return JSONObject([

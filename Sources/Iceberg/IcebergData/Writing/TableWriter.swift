@@ -80,6 +80,27 @@ public struct TableWriter: ~Copyable {
         }
     }
 
+    /// Adds rows in columns, found by field id. A column that is missing gets its write default, or nulls.
+    ///
+    /// - Throws: `.invalid` when a column is of another type than the schema's, or a required value is missing.
+    public mutating func append(_ batch: ColumnBatch) throws(DataError) {
+        var columns: [ColumnVector] = []
+        for field in schema.fields {
+            guard let column = batch.columns.first(where: { $0.field.id == field.id }) else {
+                columns.append(try .repeating(default: field.writeDefault, field, count: batch.rowCount))
+                continue
+            }
+            guard column.field.type == field.type else {
+                throw DataError(
+                    .invalid, at: "column \(field.name)", "values of type \(column.field.type) for one of \(field.type)"
+                )
+            }
+            columns.append(column.renamed(field))
+        }
+        try append(try shredder.take())
+        try append(try BatchShredder(parquetSchema: parquetSchema).shred(columns, rowCount: batch.rowCount))
+    }
+
     /// The files that are complete so far; each is handed out once.
     public mutating func takeFinished() -> [WrittenFile] {
         defer { finished = [] }
