@@ -109,8 +109,10 @@ PRIMITIVES = (
 class Generator:
     """Random schemas and rows, the same for the same seed."""
 
-    def __init__(self, seed, kinds=tuple(PRIMITIVES), nested=True):
+    # Seconds since 1970 of the years 1 and 10000, which most engines keep to.
+    def __init__(self, seed, kinds=tuple(PRIMITIVES), nested=True, earliest=-62_135_596_800, latest=253_402_300_799):
         self.random = random.Random(seed)
+        self.earliest, self.latest = earliest, latest
         self.kinds, self.nested = kinds, nested
 
     def schema(self, columns):
@@ -176,7 +178,7 @@ class Generator:
     def length(self):
         return self.random.choice((0, 0, 1, 1, 2, 3, 9))
 
-    # Limits of what every reader can hold: years 1 to 9999, nanoseconds from 1678 to 2261.
+    # Timestamps of nanoseconds reach from 1678 to 2261.
     def primitive(self, field):
         pick = self.random
         logical = field.get("logical", {})
@@ -186,13 +188,14 @@ class Generator:
             unscaled = pick.choice((0, 1, -1, limit, -limit, pick.randint(-limit, limit), pick.randint(-999, 999)))
             return format(Decimal(unscaled).scaleb(-logical["scale"], context=WIDE), "f")
         if kind == "date":
-            return pick.choice((0, -1, -719_162, 2_932_896, pick.randint(-719_162, 2_932_896), pick.randint(0, 20_000)))
+            low, high = self.earliest // 86_400, self.latest // 86_400
+            return pick.choice((0, -1, low, high, pick.randint(low, high), pick.randint(0, 20_000)))
         if kind == "time":
             limit = 86_400 * PER_SECOND[logical["unit"]] - 1
             return pick.choice((0, limit, pick.randint(0, limit)))
         if kind == "timestamp":
             per_second = PER_SECOND[logical["unit"]]
-            low, high = (-9_223_372_036, 9_223_372_035) if per_second == 10**9 else (-62_135_596_800, 253_402_300_799)
+            low, high = (-9_223_372_036, 9_223_372_035) if per_second == 10**9 else (self.earliest, self.latest)
             seconds = pick.choice((0, -1, low, high, pick.randint(low, high), pick.randint(0, 1_700_000_000)))
             return seconds * per_second + pick.choice((0, per_second - 1, pick.randrange(per_second)))
         if kind == "integer" or field["type"] in ("int32", "int64"):

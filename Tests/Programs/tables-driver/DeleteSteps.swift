@@ -40,7 +40,7 @@ extension Request {
             of: base.currentSchema, equalityIDs: [field.id], spec: spec, partition: spec.fields.map { _ in nil })
         for value in values { try deletes.delete([value]) }
         let files = try await put([try deletes.encode(places: &places)])
-        return RowDelta(addedDeletes: files, checks: .none)
+        return RowDelta(addedDeletes: files, checks: ConflictChecks(startingSnapshotID: base.currentSnapshotID))
     }
 
     private func positionDeletes(
@@ -58,7 +58,8 @@ extension Request {
         }
         var files: [WrittenFile] = []
         for (_, file) in deletes.sorted(by: { $0.key < $1.key }) { files.append(try file.encode(places: &places)) }
-        return RowDelta(addedDeletes: try await put(files), checks: .none)
+        return RowDelta(
+            addedDeletes: try await put(files), checks: ConflictChecks(startingSnapshotID: base.currentSnapshotID))
     }
 
     private func vectors(
@@ -77,7 +78,9 @@ extension Request {
         let files = try vectors.encode(places: &places)
         // All entries are of one file.
         if let file = files.first { _ = try await put([file]) }
-        return RowDelta(addedDeletes: files.map(\.file), removedDeletes: removed, checks: .none)
+        return RowDelta(
+            addedDeletes: files.map(\.file), removedDeletes: removed,
+            checks: ConflictChecks(startingSnapshotID: base.currentSnapshotID))
     }
 
     private func readVector(_ file: DataFile) async throws -> Bitmap64 {

@@ -61,6 +61,8 @@ extension Request {
             case "sorts": options.sorts = try value.bool()
             case "row-group-rows": options.parquet.rowGroupRows = try value.integer(as: Int.self)
             case "page-rows": options.parquet.pageRows = try value.integer(as: Int.self)
+            case "profile": options.parquet.profile = try value.string() == "compact" ? .compact : .compatible
+            case "page-version": options.parquet.dataPageVersion = try value.integer() == 2 ? .v2 : .v1
             case "target-file-bytes": options.targetFileBytes = try value.integer(as: Int.self)
             default: throw DriverError("no writer option is called \(key)")
             }
