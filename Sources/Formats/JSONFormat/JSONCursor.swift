@@ -12,8 +12,10 @@ public struct JSONCursor: Sendable {
         self.path = path
     }
 
+    /// An error at this place, for what the caller finds wrong with the value.
     public func fail(_ message: String) -> JSONError { JSONError(message, path: path) }
 
+    /// The member `key`, which must be there; it may be null.
     public func member(_ key: String) throws(JSONError) -> JSONCursor {
         guard let found = try object()[key] else { throw fail("the member \"\(key)\" is missing") }
         return JSONCursor(found, path: "\(path).\(key)")
@@ -25,6 +27,7 @@ public struct JSONCursor: Sendable {
         return JSONCursor(found, path: "\(path).\(key)")
     }
 
+    /// - Throws: when the value is no object; the others alike.
     public func object() throws(JSONError) -> JSONObject {
         guard let object = value.object else { throw expected("an object") }
         return object
@@ -35,6 +38,7 @@ public struct JSONCursor: Sendable {
         try object().members.map { (key: $0.key, value: JSONCursor($0.value, path: "\(path).\($0.key)")) }
     }
 
+    /// The elements of an array with their places.
     public func elements() throws(JSONError) -> [JSONCursor] {
         guard let array = value.array else { throw expected("an array") }
         return array.enumerated().map { JSONCursor($0.element, path: "\(path)[\($0.offset)]") }
@@ -50,6 +54,7 @@ public struct JSONCursor: Sendable {
         return bool
     }
 
+    /// A whole number of 64 bits with sign; one written with a fraction or exponent is none.
     public func integer() throws(JSONError) -> Int64 {
         guard let integer = value.integer else { throw expected("an integer") }
         return integer
@@ -63,6 +68,7 @@ public struct JSONCursor: Sendable {
         return number
     }
 
+    /// Any number; integers above 2^53 lose digits.
     public func double() throws(JSONError) -> Double {
         guard let double = value.double else { throw expected("a number") }
         return double

@@ -21,6 +21,7 @@ extension JSONValue {
         return reader.readValue()
     }
 
+    /// The same from text.
     public static func parse(_ text: String, depthLimit: Int = defaultDepthLimit) throws(JSONError) -> JSONValue {
         try parse(Array(text.utf8), depthLimit: depthLimit)
     }

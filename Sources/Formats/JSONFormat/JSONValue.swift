@@ -62,6 +62,7 @@ public struct JSONObject: Hashable, Sendable {
 
     public init(_ members: [Member] = []) { self.members = members }
 
+    /// Linear in the number of members. Setting nil removes the member; a new key is put last.
     public subscript(key: String) -> JSONValue? {
         get { members.last { $0.key == key }?.value }
         set {

@@ -10,6 +10,7 @@ extension JSONValue {
         return text
     }
 
+    /// The same as text.
     public func serializedString(pretty: Bool = false) -> String {
         String(decoding: serialized(pretty: pretty), as: UTF8.self)
     }

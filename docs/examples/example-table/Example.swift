@@ -92,11 +92,11 @@ struct SalesTable {
 
     /// A new schema; files that are there keep the old one and are read as the new one says.
     mutating func rename(_ column: String, to newName: String, adding added: String) async throws {
-        var fields = table.currentSchema.fields
-        for index in fields.indices where fields[index].name == column { fields[index].name = newName }
-        fields.append(.optional(table.lastColumnID + 1, added, .string))
-        let schema = try Schema(fields: fields)
-        try await change([.addSchema(schema), .setCurrentSchema(id: -1)], [.currentSchemaID(table.currentSchemaID)])
+        var columns = SchemaUpdate(table)
+        try columns.rename(column, to: newName)
+        try columns.add(added, .string)
+        let change = try TableChange.schema(columns.schema(), on: table)
+        try await commit(change.updates, change.requirements)
     }
 
     func print(_ title: String, _ target: ScanTarget, _ predicate: Predicate? = nil) async throws {
@@ -120,10 +120,10 @@ struct SalesTable {
         for object in commit.objects {
             _ = try await store.put(object.location, object.bytes, condition: .ifAbsent, contentType: nil)
         }
-        try await change(commit.updates, commit.requirements)
+        try await self.commit(commit.updates, commit.requirements)
     }
 
-    private mutating func change(_ updates: [TableUpdate], _ requirements: [TableRequirement]) async throws {
+    private mutating func commit(_ updates: [TableUpdate], _ requirements: [TableRequirement]) async throws {
         switch await catalog.commit(name, requirements: requirements, updates: updates) {
         case .committed(let loaded): table = loaded.metadata
         // Another commit was first: load the table, prepare on top of it and try again.

@@ -42,6 +42,7 @@ public struct ByteArrayColumn: Hashable, Sendable {
     public var count: Int { offsets.count - 1 }
     public var isEmpty: Bool { offsets.count == 1 }
 
+    /// Makes room for values to come, of `byteCount` bytes together.
     public mutating func reserveCapacity(count: Int, bytes byteCount: Int) {
         offsets.reserveCapacity(count + 1)
         bytes.reserveCapacity(byteCount)
@@ -95,11 +96,13 @@ public struct ByteArrayColumn: Hashable, Sendable {
             contentsOf: other.offsets[(range.lowerBound + 1)...range.upperBound].lazy.map { $0 - from + shift })
     }
 
+    /// The bytes of a value, not copied. In loops `withBytes(at:)` is faster.
     public subscript(index: Int) -> ArraySlice<UInt8> { bytes[Int(offsets[index])..<Int(offsets[index + 1])] }
 
     /// The value as text; bytes that are no UTF-8 become U+FFFD.
     public func string(at index: Int) -> String { String(decoding: self[index], as: UTF8.self) }
 
+    /// Lends the bytes of a value.
     @inlinable
     public func withBytes<R>(at index: Int, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         let (from, to) = (Int(offsets[index]), Int(offsets[index + 1]))

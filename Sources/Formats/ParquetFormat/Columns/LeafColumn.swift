@@ -83,6 +83,10 @@ public struct LeafColumn: Hashable, Sendable {
 
     // Each append moves the buffer out of `values`, so that it is uniquely held while it grows, and back.
 
+    /// Appends a present value, copied; in a repeated column `repetition` says which list it continues, 0 for a new row.
+    ///
+    /// The value must be of the leaf's physical type, and of its width where that is fixed: anything else stops the
+    /// program, as it does in all appends of one value. Cost: constant on average.
     public mutating func append(_ value: UnsafeRawBufferPointer, repetition: UInt8 = 0) {
         appendLevels(repetition)
         if case .byteArray(var column) = values {

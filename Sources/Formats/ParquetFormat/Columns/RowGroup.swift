@@ -29,6 +29,7 @@ public struct RowGroup: Hashable, Sendable {
         rowCount += other.rowCount
     }
 
+    /// A copy of some rows. Cost: linear in them; in nested columns a pass over all levels before.
     public func slice(rows range: Range<Int>) -> RowGroup {
         var result = self
         result.columns = columns.map { $0.slice(rows: range) }

@@ -22,6 +22,7 @@ public struct SchemaNode: Hashable, Sendable {
         self.content = content
     }
 
+    /// A field that holds values; optional unless said otherwise.
     public static func primitive(
         _ name: String, _ type: PhysicalType, _ repetition: Repetition = .optional, logical: LogicalType? = nil,
         fieldID: Int32? = nil
@@ -30,12 +31,14 @@ public struct SchemaNode: Hashable, Sendable {
             name: name, repetition: repetition, logicalType: logical, fieldID: fieldID, content: .primitive(type))
     }
 
+    /// UTF-8 text.
     public static func string(
         _ name: String, _ repetition: Repetition = .optional, fieldID: Int32? = nil
     ) -> SchemaNode {
         .primitive(name, .byteArray, repetition, logical: .string, fieldID: fieldID)
     }
 
+    /// A struct, or with `logical` one of the groups that lists and maps are made of: for those see `list` and `map`.
     public static func group(
         _ name: String, _ repetition: Repetition = .optional, logical: LogicalType? = nil, fieldID: Int32? = nil,
         fields: [SchemaNode]
