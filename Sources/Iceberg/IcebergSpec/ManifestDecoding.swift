@@ -41,6 +41,15 @@ public struct Manifest: Sendable {
         }
     }
 
+    /// The partition spec that a manifest says it is of; 0 where it does not say, as in the first tables of version 1.
+    public static func specID(_ bytes: [UInt8], path: String) throws(IcebergError) -> Int {
+        do {
+            return try AvroFileReader(bytes).text("partition-spec-id").flatMap { Int($0) } ?? 0
+        } catch {
+            throw IcebergError(error, in: path)
+        }
+    }
+
     private static func read(
         _ bytes: [UInt8], of file: ManifestFile, spec: PartitionSpec, types: [IcebergType]
     ) throws(AvroError) -> Manifest {

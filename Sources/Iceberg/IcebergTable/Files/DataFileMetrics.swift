@@ -4,11 +4,12 @@ import ParquetFormat
 extension DataFile {
     /// Describes a Parquet file that was just written: sizes, counts and bounds of every column that has a field id.
     ///
-    /// Bounds of strings and binaries are cut to 16 characters or bytes (metrics mode `truncate(16)`), the upper one up;
-    /// those of columns that `spec` partitions by identity are kept whole. Columns within lists and maps have none.
+    /// What is said of each column is for `metrics` to say: the table's `MetricsConfiguration`. Bounds of strings and
+    /// binaries that are cut are cut up at the upper end; those of columns that `spec` partitions by identity are kept
+    /// whole. Columns within lists and maps have counts of values only.
     public static func make(
         from summary: ParquetFileSummary, path: String, schema: Schema, spec: PartitionSpec, partition: [Datum?],
-        sortOrderID: Int? = nil
+        sortOrderID: Int? = nil, metrics: MetricsConfiguration = .standard
     ) -> DataFile {
         var file = DataFile(
             path: path, specID: spec.specID, partition: partition, recordCount: summary.rowCount,
@@ -19,11 +20,14 @@ extension DataFile {
         for column in summary.columns {
             guard let id = column.leaf.fieldID.map(Int.init) else { continue }
             file.columnSizes[id] = column.compressedBytes
+            let mode = metrics.mode(ofColumn: id)
+            guard mode != .none else { continue }
             file.valueCounts[id] = column.valueCount
             guard column.leaf.maxRepetitionLevel == 0, let type = schema.field(id: id)?.type else { continue }
             file.nullValueCounts[id] = column.nullCount
             file.nanValueCounts[id] = column.nanCount
-            let lengthMax = whole.contains(id) ? Int.max : TableLimits.boundLengthMax
+            guard let length = mode.lengthMax else { continue }
+            let lengthMax = whole.contains(id) ? Int.max : length
             let bounds = ColumnBounds(type: type, leaf: column.leaf, lengthMax: lengthMax)
             file.lowerBounds[id] = column.min.flatMap(bounds.lower)
             file.upperBounds[id] = column.max.flatMap(bounds.upper)

@@ -19,7 +19,7 @@ public struct ManifestLoader: Sendable {
 
     /// The manifests of a snapshot, in the order of its list.
     public func manifests(of snapshot: Snapshot) async throws(TableError) -> [ManifestFile] {
-        guard let path = snapshot.manifestList else { return try oldManifests(of: snapshot) }
+        guard let path = snapshot.manifestList else { return try await oldManifests(of: snapshot) }
         if let files = cache.list(path) { return files }
         let files: [ManifestFile]
         do {
@@ -35,17 +35,27 @@ public struct ManifestLoader: Sendable {
         return files
     }
 
-    /// Version 1 tables may name their manifests in the snapshot; nothing is known of them then.
-    private func oldManifests(of snapshot: Snapshot) throws(TableError) -> [ManifestFile] {
+    /// Version 1 tables may name their manifests in the snapshot. Nothing is known of them then: which spec they are of
+    /// is read from each.
+    private func oldManifests(of snapshot: Snapshot) async throws(TableError) -> [ManifestFile] {
         guard let paths = snapshot.manifests else {
             throw TableError(
                 .malformed, "the snapshot \(snapshot.snapshotID) has neither a manifest list nor manifests")
         }
-        return paths.map {
-            ManifestFile(
-                path: $0, length: 0, partitionSpecID: 0, sequenceNumber: 0, minSequenceNumber: 0,
-                addedSnapshotID: snapshot.snapshotID)
+        let key = "snapshot \(snapshot.snapshotID): \(paths.joined(separator: " "))"
+        if let files = cache.list(key) { return files }
+        let files = try await mapConcurrently(paths, limit: concurrency) { (path) async throws(TableError) in
+            let bytes = try await read(path, length: nil)
+            do throws(IcebergError) {
+                return ManifestFile(
+                    path: path, length: Int64(bytes.count), partitionSpecID: try Manifest.specID(bytes, path: path),
+                    sequenceNumber: 0, minSequenceNumber: 0, addedSnapshotID: snapshot.snapshotID)
+            } catch {
+                throw TableError(error)
+            }
         }
+        cache.insert(list: files, path: key)
+        return files
     }
 
     /// The entries of a manifest, deleted ones included, with every number filled in.

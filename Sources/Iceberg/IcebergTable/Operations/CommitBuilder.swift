@@ -61,20 +61,58 @@ struct CommitBuilder {
     mutating func writeManifest(
         _ entries: [ManifestEntry], specID: Int, content: ManifestFile.Content = .data
     ) throws(TableError) -> ManifestFile {
+        var writer = try manifestWriter(specID: specID, content: content)
+        do throws(IcebergError) {
+            for entry in entries { try writer.append(entry) }
+        } catch {
+            throw TableError(error)
+        }
+        return try finish(writer)
+    }
+
+    /// The same, beginning a new manifest when one has reached `targetBytes`, about.
+    mutating func writeManifests(
+        _ entries: [ManifestEntry], specID: Int, content: ManifestFile.Content, targetBytes: Int64
+    ) throws(TableError) -> [ManifestFile] {
+        var files: [ManifestFile] = []
+        var writer: ManifestWriter?
+        for entry in entries {
+            var current: ManifestWriter
+            if let open = writer {
+                current = open
+            } else {
+                current = try manifestWriter(specID: specID, content: content)
+            }
+            writer = nil
+            do throws(IcebergError) { try current.append(entry) } catch { throw TableError(error) }
+            if current.byteCount >= targetBytes { files.append(try finish(current)) } else { writer = current }
+        }
+        if let writer { files.append(try finish(writer)) }
+        return files
+    }
+
+    private func manifestWriter(
+        specID: Int, content: ManifestFile.Content
+    ) throws(TableError) -> ManifestWriter {
         guard let spec = base.partitionSpec(id: specID) else {
             throw TableError(.invalid, "the table has no partition spec \(specID)")
         }
-        let name = "\(snapshotID)-m\(manifestCount)-\(commitID).avro"
-        manifestCount += 1
-        let location = try place(name)
-        let uri = loader.store.uri(of: location)
-        let result: (file: ManifestFile, bytes: [UInt8])
-        do throws(IcebergError) {
-            var writer = try ManifestWriter(
+        do {
+            return try ManifestWriter(
                 schema: base.currentSchema, spec: spec, types: base.partitionTypes(of: spec), content: content,
                 formatVersion: base.formatVersion, sync: UUID.random(random).bytes)
-            for entry in entries { try writer.append(entry) }
-            result = try writer.finish(path: uri, snapshotID: snapshotID, sequenceNumber: sequenceNumber)
+        } catch {
+            throw TableError(error)
+        }
+    }
+
+    private mutating func finish(_ writer: ManifestWriter) throws(TableError) -> ManifestFile {
+        let location = try place("\(snapshotID)-m\(manifestCount)-\(commitID).avro")
+        manifestCount += 1
+        let result: (file: ManifestFile, bytes: [UInt8])
+        do {
+            result = try writer.finish(
+                path: loader.store.uri(of: location), snapshotID: snapshotID, sequenceNumber: sequenceNumber)
         } catch {
             throw TableError(error)
         }

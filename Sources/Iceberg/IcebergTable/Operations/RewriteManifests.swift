@@ -48,9 +48,8 @@ public struct RewriteManifests: TableOperation {
         for (group, files) in groups.sorted(by: { $0.key < $1.key }) {
             let entries = try await loader.entries(of: files, in: base).joined().filter(\.isLive)
             entryCount += entries.count
-            let bytesPerEntry = max(1, files.reduce(0) { $0 + $1.length } / Int64(max(1, entries.count)))
-            let count = max(1, Int(clamping: target / bytesPerEntry))
-            created += try Self.write(entries, of: group, each: count, &builder)
+            created += try builder.writeManifests(
+                Self.sorted(entries), specID: group.specID, content: group.content, targetBytes: target)
         }
         var summary = summary
         for (key, value) in [
@@ -80,20 +79,12 @@ public struct RewriteManifests: TableOperation {
         (specIDs?.contains(manifest.partitionSpecID) ?? true) && manifest.length < bytesBelow ?? .max
     }
 
-    private static func write(
-        _ entries: [ManifestEntry], of group: Group, each count: Int, _ builder: inout CommitBuilder
-    ) throws(TableError) -> [ManifestFile] {
-        let sorted = entries.sorted(by: isBefore).map { entry in
+    private static func sorted(_ entries: [ManifestEntry]) -> [ManifestEntry] {
+        entries.sorted(by: isBefore).map { entry in
             var entry = entry
             entry.status = .existing
             return entry
         }
-        var files: [ManifestFile] = []
-        for start in stride(from: 0, to: sorted.count, by: count) {
-            let slice = Array(sorted[start..<min(start + count, sorted.count)])
-            files.append(try builder.writeManifest(slice, specID: group.specID, content: group.content))
-        }
-        return files
     }
 
     /// By partition, nulls first, then by age and path.
