@@ -13,7 +13,8 @@ import ParquetFormat
 package struct EventLayout: Sendable {
     package let schema: Schema
     package let parquetSchema: ParquetSchema
-    package let codec: ParquetCodec
+    /// As the table's properties say.
+    package let writerOptions: ParquetWriterOptions
     /// Where data files lie, without a final slash.
     package let dataLocation: String
     /// One for each leaf of `parquetSchema`.
@@ -55,7 +56,11 @@ package struct EventLayout: Sendable {
         }
         guard !leafColumns.isEmpty else { throw Self.unsuitable("it has no column that an event has") }
         self.leafColumns = leafColumns
-        codec = try Self.codec(metadata.properties)
+        do throws(ParquetError) {
+            writerOptions = try ParquetWriterOptions(tableProperties: metadata.properties)
+        } catch {
+            throw Self.unsuitable("\(error.place): \(error.message)")
+        }
         var location = metadata.properties["write.data.path"] ?? "\(metadata.location)/data"
         while location.hasSuffix("/") { location.removeLast() }
         dataLocation = location
@@ -96,20 +101,6 @@ package struct EventLayout: Sendable {
         default: break
         }
         throw unsuitable("the column \"\(field.name)\" has another type than the event table's")
-    }
-
-    private static func codec(_ properties: [String: String]) throws(CommitError) -> ParquetCodec {
-        let level = properties["write.parquet.compression-level"].flatMap { Int32($0) }
-        switch properties["write.parquet.compression-codec"] ?? "zstd" {
-        case "zstd": return .zstd(level: level.map { min(max($0, 1), 19) } ?? 1)
-        case "snappy": return .snappy
-        case "gzip": return .gzip(level: level.map { min(max($0, 1), 9) } ?? 6)
-        case "uncompressed", "none": return .uncompressed
-        case let other:
-            throw unsuitable(
-                "its write.parquet.compression-codec is \"\(other)\"; zstd, snappy, gzip and uncompressed are supported"
-            )
-        }
     }
 
     /// Every buffer has one type and one hour of time: only what these two decide can divide files.
@@ -191,7 +182,7 @@ package struct EventLayout: Sendable {
     /// Cost: CPU-bound; the file lies in memory, and the rows of one row group do once more.
     package func encode(_ buffers: [BatchMachine.Buffer]) throws(CommitError) -> ParquetFile {
         do throws(ParquetError) {
-            var writer = try ParquetWriter(schema: parquetSchema, options: ParquetWriterOptions(codec: codec))
+            var writer = try ParquetWriter(schema: parquetSchema, options: writerOptions)
             for rows in buffers.lazy.flatMap(\.rows) {
                 let columns = zip(leafColumns, parquetSchema.leaves).map { rows.leafColumn($0, $1) }
                 try writer.append(RowGroup(columns: columns, rowCount: rows.count))

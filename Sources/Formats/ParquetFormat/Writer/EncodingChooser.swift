@@ -93,7 +93,8 @@ struct EncodingChooser {
         return [0..<first, middle..<view.plainEnd(from: middle, bytes: Self.sampleBytes)]
     }
 
-    /// What many readers have, in the order in which it is preferred where sizes are equal.
+    /// What many readers have, in the order in which it is preferred where sizes are equal. Not split bytes of integers and
+    /// of fixed-length byte arrays: DuckDB refuses them.
     private static func candidates(_ type: PhysicalType) -> [ParquetEncoding] {
         switch type {
         case .boolean: [.plain, .rle]
@@ -101,7 +102,7 @@ struct EncodingChooser {
         case .int96: [.plain]
         case .float, .double: [.plain, .byteStreamSplit]
         case .byteArray: [.plain, .deltaLengthByteArray, .deltaByteArray]
-        case .fixedLengthByteArray: [.plain, .byteStreamSplit, .deltaByteArray]
+        case .fixedLengthByteArray: [.plain, .deltaByteArray]
         }
     }
 }

@@ -3,8 +3,8 @@ public enum ParquetProfile: Hashable, Sendable {
     /// PLAIN and RLE_DICTIONARY, which every reader has.
     case compatible
     /// Of the format's encodings the one that makes a column chunk smallest, measured on samples of its values: runs
-    /// for booleans, deltas for integers and byte arrays, split bytes for floating point numbers and byte arrays of
-    /// fixed length. Readers from before about 2022 lack some of them.
+    /// for booleans, deltas for integers and byte arrays, split bytes for floating point numbers. Readers from before
+    /// about 2022 lack some of them.
     case compact
 }
 

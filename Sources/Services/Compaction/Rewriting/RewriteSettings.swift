@@ -20,31 +20,20 @@ struct RewriteSettings: Sendable {
         } catch {
             throw CompactionError(error)
         }
-        var options = ParquetWriterOptions(codec: try Self.codec(metadata.properties))
+        var options: ParquetWriterOptions
+        do throws(ParquetError) {
+            options = try ParquetWriterOptions(tableProperties: metadata.properties)
+        } catch {
+            throw CompactionError(.refused, "\(error.place): \(error.message)")
+        }
         options.rowGroupRows = 512 << 10
-        options.rowGroupBytes = min(128 << 20, max(1 << 20, memoryBytes / 8))
+        options.rowGroupBytes = min(options.rowGroupBytes, max(1 << 20, memoryBytes / 8))
         let key = Self.sortKey(metadata, schema)
         sortLeaf = key?.leaf
         sortOrderID = key?.orderID
         self.options = options
         self.memoryBytes = memoryBytes
         self.targetFileBytes = targetFileBytes
-    }
-
-    /// `write.parquet.compression-codec` and `-level`; zstd where the table says nothing.
-    private static func codec(_ properties: [String: String]) throws(CompactionError) -> ParquetCodec {
-        let level = properties["write.parquet.compression-level"].flatMap { Int32($0) }
-        switch properties["write.parquet.compression-codec"]?.lowercased() ?? "zstd" {
-        case "zstd": return .zstd(level: min(max(level ?? 3, 1), 22))
-        case "snappy": return .snappy
-        case "gzip": return .gzip(level: min(max(level ?? 6, 1), 9))
-        case "none", "uncompressed": return .uncompressed
-        case let other:
-            throw CompactionError(
-                .refused,
-                "write.parquet.compression-codec is \(other.prefix(40)); zstd, snappy, gzip and uncompressed can be written"
-            )
-        }
     }
 
     /// The one ascending column of the table's sort order; without an order, the time of the events.
