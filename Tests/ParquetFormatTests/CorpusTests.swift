@@ -32,9 +32,16 @@ import Testing
         "large_string_map.brotli.parquet": .tooLarge,
     ]
 
-    @Test(.enabled(if: folder != nil, "the parquet-testing corpus is absent"))
-    func `every file is read, and written again the same, or refused for a known reason`() throws {
+    @Test(
+        .enabled(if: folder != nil, "the parquet-testing corpus is absent"),
+        arguments: [ParquetProfile.compatible, .compact])
+    func `every file is read, and written again the same, or refused for a known reason`(
+        profile: ParquetProfile
+    ) throws {
         let folder = try #require(Self.folder)
+        var options = ParquetWriterOptions()
+        options.profile = profile
+        options.dataPageVersion = profile == .compact ? .v2 : .v1
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
             $0.hasSuffix(".parquet")
         }
@@ -42,7 +49,7 @@ import Testing
         for name in names.sorted() {
             do {
                 let reader = try ParquetReader(try Self.bytes(name))
-                var writer = try ParquetWriter(schema: reader.schema)
+                var writer = try ParquetWriter(schema: reader.schema, options: options)
                 var groups: [RowGroup] = []
                 for index in reader.metadata.rowGroups.indices {
                     let rows = try reader.rowGroup(index)

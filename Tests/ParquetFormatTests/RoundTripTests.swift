@@ -68,6 +68,27 @@ import Testing
         #expect(try pieces + last.bytes == write(groups, schema).bytes)
     }
 
+    @Test func `a drained writer holds no more than one row group`() throws {
+        let schema = try everyTypeSchema()
+        var random = RandomRows(generator: SeededGenerator(seed: 8), variety: 1_000_000)
+        var options = ParquetWriterOptions(codec: .uncompressed)
+        options.rowGroupRows = 500
+        options.pageIndex = false
+        var writer = try ParquetWriter(schema: schema, options: options)
+        var drained: [Int] = []
+        for _ in 0..<40 {
+            try writer.append(random.rows(schema, count: 100))
+            drained.append(writer.drain().count)
+            #expect(writer.finishedByteCount == 0)
+        }
+        #expect(writer.openByteCount == 0)
+        let largest = try #require(drained.max())
+        #expect(drained.filter { $0 > 4 }.count == 8)
+        #expect(drained.reduce(0, +) > 7 * largest)
+        // What remains is the footer.
+        #expect(try writer.finish().bytes.count < largest)
+    }
+
     @Test func `an optional column may leave out its levels when nothing is null`() throws {
         let schema = try ParquetSchema(fields: [.primitive("n", .int32, .optional)])
         let column = LeafColumn(schema.leaves[0], values: .int32([1, 2, 3]))

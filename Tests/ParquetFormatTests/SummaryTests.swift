@@ -99,4 +99,37 @@ import Testing
         #expect(fewReader.metadata.rowGroups[0].columns[0].dictionaryPageOffset == 4)
         #expect(manyReader.metadata.rowGroups[0].columns[0].dictionaryPageOffset == nil)
     }
+
+    @Test(
+        arguments: [
+            (.int96, nil), (.fixedLengthByteArray(width: 12), .interval), (.fixedLengthByteArray(width: 2), .float16),
+            (.byteArray, .geometry(crs: nil)), (.byteArray, .geography(crs: nil, algorithm: nil)),
+        ] as [(PhysicalType, LogicalType?)])
+    func `types without an order have no bounds`(type: PhysicalType, logical: LogicalType?) throws {
+        let values: ColumnValues =
+            switch type {
+            case .int96: .int96([Int96(low: 1, middle: 2, high: 3)])
+            case .byteArray: .byteArray(ByteArrayColumn(utf8: ["point"]))
+            case .fixedLengthByteArray(let width):
+                .fixedLengthByteArray(
+                    try FixedLengthByteArrayColumn(width: width, bytes: [UInt8](repeating: 1, count: width)))
+            default: ColumnValues(type)
+            }
+        let (summary, reader) = try Self.column(.primitive("v", type, logical: logical), [values])
+        let chunk = reader.metadata.rowGroups[0].columns[0]
+        #expect(summary.min == nil && summary.max == nil)
+        #expect(chunk.statistics?.min == nil && chunk.statistics?.max == nil)
+        #expect(chunk.statistics?.nullCount == 0)
+        #expect(chunk.columnIndexOffset == nil)
+        #expect(chunk.offsetIndexOffset != nil)
+    }
+
+    @Test func `distinct values are counted where a dictionary holds them all`() throws {
+        let few = ColumnValues.byteArray(ByteArrayColumn(utf8: (0..<5000).map { "value \($0 % 10)" }))
+        let (_, dictionary) = try Self.column(.string("s"), [few])
+        #expect(dictionary.metadata.rowGroups[0].columns[0].statistics?.distinctCount == 10)
+        let zeros = ColumnValues.double((0..<5000).map { $0 % 2 == 0 ? 0.0 : -0.0 })
+        let (_, floats) = try Self.column(.primitive("x", .double), [zeros])
+        #expect(floats.metadata.rowGroups[0].columns[0].statistics?.distinctCount == nil)
+    }
 }

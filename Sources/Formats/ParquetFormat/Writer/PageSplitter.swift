@@ -38,12 +38,29 @@ struct PageSplitter {
             let end = min(valuesEnd, level + rowsMax)
             part = Part(levels: level..<end, values: level..<end, rows: row..<(row + end - level))
             row = part.rows.upperBound
+        } else if column.maxRepetitionLevel == 0, let whole = wholePage(valuesEnd: valuesEnd) {
+            part = whole
         } else {
             part = scan(valuesEnd: valuesEnd)
         }
         level = part.levels.upperBound
         value = part.values.upperBound
         pageCount += 1
+        return part
+    }
+
+    /// As many rows as a page may have, where their values fit too: every level is a row.
+    private mutating func wholePage(valuesEnd: Int) -> Part? {
+        let (start, maximum) = (level, column.maxDefinitionLevel)
+        let end = min(start + rowsMax, column.definitionLevels.count)
+        let present = column.definitionLevels.withUnsafeBufferPointer { levels in
+            var count = 0
+            for index in start..<end { count &+= levels[index] == maximum ? 1 : 0 }
+            return count
+        }
+        guard value + present <= valuesEnd else { return nil }
+        let part = Part(levels: level..<end, values: value..<(value + present), rows: row..<(row + end - level))
+        row = part.rows.upperBound
         return part
     }
 
