@@ -81,7 +81,7 @@ import Testing
             drained.append(writer.drain().count)
             #expect(writer.finishedByteCount == 0)
         }
-        #expect(writer.openByteCount == 0)
+        #expect(writer.openByteCount < 100)
         let largest = try #require(drained.max())
         #expect(drained.filter { $0 > 4 }.count == 8)
         #expect(drained.reduce(0, +) > 7 * largest)
