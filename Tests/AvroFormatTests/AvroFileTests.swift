@@ -83,6 +83,17 @@ private func write(_ codec: AvroCodec, rows: Int, blockBytes: Int = 1 << 20) thr
         }
     }
 
+    @Test(arguments: ["bzip2", "xz", "lz5"])
+    func `a codec that is not supported is named`(codec: String) throws {
+        var header = AvroEncoder()
+        header.write(items: [("avro.schema", "\"int\""), ("avro.codec", codec)]) {
+            $0.write($1.0)
+            $0.write($1.1)
+        }
+        let error = #expect(throws: AvroError.self) { try AvroFileReader(AvroFileReader.magic + header.bytes + sync) }
+        #expect(error?.code == .unsupportedCodec && error?.message.contains(codec) == true)
+    }
+
     @Test func `a snappy block with a wrong checksum is refused`() throws {
         var bytes = try write(.snappy, rows: 3)
         bytes[bytes.count - 17] ^= 1

@@ -17,7 +17,7 @@ private func schema(_ json: String) throws -> AvroSchema { try AvroSchema(json: 
                  {"name":"key","type":"int","field-id":117},{"name":"value","type":"long","field-id":118}]},
                  "logicalType":"map"}},
               {"name":"e","type":{"type":"map","values":"long","key-id":3,"value-id":4}},
-              {"name":"g","type":{"type":"enum","name":"e","symbols":["A","B"]}},
+              {"name":"g","type":{"type":"enum","name":"e","aliases":["n.x"],"symbols":["A","B"],"default":"B"},"aliases":["h"]},
               {"name":"t","type":{"type":"long","logicalType":"timestamp-micros","adjust-to-utc":true}}]}
             """)
         #expect(try AvroSchema(json: original.json.serialized()) == original)

@@ -6,6 +6,8 @@ public struct AvroDecoder: Sendable {
     public private(set) var offset: Int
     public let end: Int
     let limits: AvroLimits
+    /// Values read so far that took no bytes: what makes one byte many values.
+    private var emptyValues = 0
 
     public init(_ bytes: [UInt8], in range: Range<Int>? = nil, limits: AvroLimits = AvroLimits()) {
         self.bytes = bytes
@@ -123,10 +125,18 @@ public struct AvroDecoder: Sendable {
         return Int(count)
     }
 
+    /// Counts a value that took no bytes.
+    mutating func countEmptyValue() throws(AvroError) {
+        emptyValues += 1
+        guard emptyValues <= limits.zeroSizeItemsMax + AvroLimits.zeroSizeItemsPerByteMax * bytes.count else {
+            throw AvroError(.tooLarge, "at byte \(offset): more values that take no bytes than are allowed")
+        }
+    }
+
     /// Skips one value of `schema`.
     public mutating func skip(_ schema: AvroSchema) throws(AvroError) {
         switch schema {
-        case .null: break
+        case .null: try countEmptyValue()
         case .boolean: _ = try take(1)
         case .int, .long, .enumeration: _ = try readLong()
         case .float: _ = try take(4)
@@ -134,7 +144,9 @@ public struct AvroDecoder: Sendable {
         case .bytes, .string: _ = try take(try readLength())
         case .fixed(_, let size, _): _ = try take(size)
         case .record(let record): for field in record.fields { try skip(field.type) }
-        case .union(let branches): try skip(branches[try readUnionIndex(of: branches.count)])
+        case .union(let branches):
+            let branch = branches[try readUnionIndex(of: branches.count)]
+            if branch != .null { try skip(branch) }
         case .array(let array): try skipItems(array.element, isMap: false)
         case .map(let values, _, _): try skipItems(values, isMap: true)
         }
@@ -142,7 +154,6 @@ public struct AvroDecoder: Sendable {
 
     /// Skips blocks whole where they state their size.
     private mutating func skipItems(_ item: AvroSchema, isMap: Bool) throws(AvroError) {
-        var zeroSizeItems = 0
         while true {
             let before = self
             let first = try readLong()
@@ -153,10 +164,7 @@ public struct AvroDecoder: Sendable {
             }
             self = before
             let count = try readItemCount(of: item, isMap: isMap)
-            if !isMap && item.isZeroSize {
-                zeroSizeItems += count
-                guard zeroSizeItems <= limits.zeroSizeItemsMax else { throw corrupt("too many empty items") }
-            }
+            if !isMap && item.isZeroSize { continue }
             for _ in 0..<count {
                 if isMap { _ = try take(try readLength()) }
                 try skip(item)

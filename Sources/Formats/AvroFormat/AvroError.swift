@@ -28,8 +28,10 @@ public struct AvroLimits: Hashable, Sendable {
     public var headerBytesMax = 64 << 20
     /// Bytes of one block once decompressed.
     public var blockBytesMax = 512 << 20
-    /// Items of a block, array or map whose items take no bytes; others are bounded by the bytes that remain.
+    /// Objects of a file and items of an array that take no bytes; others are bounded by the bytes that remain.
     public var zeroSizeItemsMax = 1 << 16
+    /// A block may hold so many values that take no bytes (nulls of records) for each of its bytes, besides.
+    public static let zeroSizeItemsPerByteMax = 16
     /// Types in a schema, each use of a named type counted in full.
     public static let schemaTypesMax = 20_000
     /// Nesting of types.

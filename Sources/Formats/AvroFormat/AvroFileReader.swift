@@ -15,6 +15,8 @@ public struct AvroFileReader: Sendable {
     private let sync: [UInt8]
     private var decoder: AvroDecoder
     private let limits: AvroLimits
+    /// Objects that took no bytes, in all blocks so far.
+    private var emptyObjects: Int64 = 0
 
     public init(_ bytes: [UInt8], limits: AvroLimits = AvroLimits()) throws(AvroError) {
         guard bytes.starts(with: Self.magic) else {
@@ -75,9 +77,11 @@ public struct AvroFileReader: Sendable {
             throw decoder.corrupt("a block does not end with the file's sync marker")
         }
         let content = try codec.decompress(stored, limit: limits.blockBytesMax)
-        guard count <= Int64(schema.isZeroSize ? limits.zeroSizeItemsMax : content.count) else {
+        let isEmpty = schema.isZeroSize
+        guard count <= Int64(isEmpty ? limits.zeroSizeItemsMax : content.count) - emptyObjects else {
             throw AvroError(.tooLarge, "a block states \(count) objects in \(content.count) bytes")
         }
+        if isEmpty { emptyObjects += count }
         return AvroBlock(count: Int(count), decoder: AvroDecoder(content, limits: limits))
     }
 }

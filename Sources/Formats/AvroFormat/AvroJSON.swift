@@ -6,7 +6,9 @@ extension AvroDecoder {
     /// an array of key and value records stays one.
     public mutating func readJSON(_ schema: AvroSchema) throws(AvroError) -> JSONValue {
         switch schema {
-        case .null: return .null
+        case .null:
+            try countEmptyValue()
+            return .null
         case .boolean: return .bool(try readBoolean())
         case .int: return JSONValue(try readInt())
         case .long: return JSONValue(try readLong())
@@ -14,10 +16,16 @@ extension AvroDecoder {
         case .double: return JSONValue(try readDouble())
         case .string: return .string(try readString())
         case .bytes: return .string(Hexadecimal.encode(try readBytes()))
-        case .fixed(_, let size, _): return .string(Hexadecimal.encode(try readFixed(size)))
-        case .enumeration(_, let symbols): return .string(symbols[try readUnionIndex(of: symbols.count)])
-        case .union(let branches): return try readJSON(branches[try readUnionIndex(of: branches.count)])
+        case .fixed(_, let size, _):
+            if size == 0 { try countEmptyValue() }
+            return .string(Hexadecimal.encode(try readFixed(size)))
+        case .enumeration(let enumeration):
+            return .string(enumeration.symbols[try readUnionIndex(of: enumeration.symbols.count)])
+        case .union(let branches):
+            let branch = branches[try readUnionIndex(of: branches.count)]
+            return branch == .null ? .null : try readJSON(branch)
         case .record(let record):
+            if record.fields.isEmpty { try countEmptyValue() }
             var members: [JSONObject.Member] = []
             for field in record.fields {
                 members.append(JSONObject.Member(key: field.name, value: try readJSON(field.type)))
@@ -28,9 +36,6 @@ extension AvroDecoder {
             while true {
                 let count = try readItemCount(of: array.element)
                 if count == 0 { return .array(values) }
-                guard !array.element.isZeroSize || values.count + count <= limits.zeroSizeItemsMax else {
-                    throw corrupt("too many empty items")
-                }
                 for _ in 0..<count { values.append(try readJSON(array.element)) }
             }
         case .map(let type, _, _):

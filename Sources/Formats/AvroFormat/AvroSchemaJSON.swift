@@ -18,16 +18,17 @@ extension AvroSchema {
         case .bytes(let logical): return Self.primitive("bytes", logical)
         case .string(let logical): return Self.primitive("string", logical)
         case .fixed(let name, let size, let logical):
-            guard defined.insert(name).inserted else { return .string(name) }
-            var object: JSONObject = .init([
-                .init(key: "type", value: "fixed"), .init(key: "name", value: .string(name)),
-                .init(key: "size", value: JSONValue(size)),
-            ])
+            guard defined.insert(name.full).inserted else { return .string(name.full) }
+            var object = name.object(of: "fixed")
+            object["size"] = JSONValue(size)
             logical?.write(to: &object)
             return .object(object)
-        case .enumeration(let name, let symbols):
-            guard defined.insert(name).inserted else { return .string(name) }
-            return ["type": "enum", "name": .string(name), "symbols": .array(symbols.map { .string($0) })]
+        case .enumeration(let enumeration):
+            guard defined.insert(enumeration.name.full).inserted else { return .string(enumeration.name.full) }
+            var object = enumeration.name.object(of: "enum")
+            object["symbols"] = .array(enumeration.symbols.map { .string($0) })
+            if let symbol = enumeration.defaultSymbol { object["default"] = .string(symbol) }
+            return .object(object)
         case .array(let array):
             var object = JSONObject([.init(key: "type", value: "array")])
             object["items"] = array.element.json(&defined)
@@ -45,10 +46,12 @@ extension AvroSchema {
             for branch in branches { list.append(branch.json(&defined)) }
             return .array(list)
         case .record(let record):
-            guard defined.insert(record.name).inserted else { return .string(record.name) }
+            guard defined.insert(record.name.full).inserted else { return .string(record.name.full) }
             var fields: [JSONValue] = []
             for field in record.fields { fields.append(field.json(&defined)) }
-            return ["type": "record", "name": .string(record.name), "fields": .array(fields)]
+            var object = record.name.object(of: "record")
+            object["fields"] = .array(fields)
+            return .object(object)
         }
     }
 
@@ -62,12 +65,21 @@ extension AvroSchema {
     fileprivate func fieldJSON(_ defined: inout Set<String>) -> JSONValue { json(&defined) }
 }
 
+extension AvroName {
+    fileprivate func object(of type: String) -> JSONObject {
+        var object = JSONObject([.init(key: "type", value: .string(type)), .init(key: "name", value: .string(full))])
+        if !aliases.isEmpty { object["aliases"] = .array(aliases.map { .string($0) }) }
+        return object
+    }
+}
+
 extension AvroField {
     fileprivate func json(_ defined: inout Set<String>) -> JSONValue {
         var object = JSONObject([.init(key: "name", value: .string(name))])
         object["type"] = type.fieldJSON(&defined)
         if let doc { object["doc"] = .string(doc) }
-        if case .union(let branches) = type, branches.first == .null { object["default"] = .null }
+        if !aliases.isEmpty { object["aliases"] = .array(aliases.map { .string($0) }) }
+        if let defaultValue { object["default"] = defaultValue }
         if let fieldID { object["field-id"] = JSONValue(fieldID) }
         return .object(object)
     }
@@ -81,7 +93,7 @@ extension AvroLogicalType {
         case .decimal(let precision, let scale):
             object["precision"] = JSONValue(precision)
             object["scale"] = JSONValue(scale)
-        case .date, .timeMicros, .timestampMillis, .uuid: break
+        default: break
         }
     }
 }

@@ -59,9 +59,11 @@ private struct AvroSchemaParser {
     ) throws(AvroError) -> AvroSchema {
         if let primitive = primitive(name, logical) {
             try count(1)
+            // Unknown ones, and those of other types, are ignored, as the specification asks.
+            if let logical, !logical.annotates(primitive) { return self.primitive(name, nil) ?? primitive }
             return primitive
         }
-        let full = name.contains(".") || namespace.isEmpty ? name : "\(namespace).\(name)"
+        let full = qualified(name, namespace)
         guard let found = named[full] ?? named[name] else {
             throw refuse(
                 open.contains(full)
@@ -94,19 +96,8 @@ private struct AvroSchemaParser {
         }
         switch kind {
         case "record", "error": return try parseRecord(object, namespace: namespace, depth: depth)
-        case "enum":
-            let symbols = (object["symbols"]?.array ?? []).compactMap(\.string)
-            guard !symbols.isEmpty else { throw refuse("an enum has no symbols") }
-            try count(1)
-            let name = try fullName(object, namespace: namespace)
-            return try define(name, .enumeration(name: name, symbols: symbols), typeCount: 1)
-        case "fixed":
-            guard let size = object["size"]?.integer, size >= 0, size <= Int64(Int32.max) else {
-                throw refuse("a fixed type has no valid size")
-            }
-            try count(1)
-            let name = try fullName(object, namespace: namespace)
-            return try define(name, .fixed(name: name, size: Int(size), logicalType(object)), typeCount: 1)
+        case "enum": return try parseEnum(object, namespace: namespace)
+        case "fixed": return try parseFixed(object, namespace: namespace)
         case "array":
             guard let items = object["items"] else { throw refuse("an array has no items") }
             try count(1)
@@ -124,52 +115,94 @@ private struct AvroSchemaParser {
         }
     }
 
+    mutating func parseEnum(_ object: JSONObject, namespace: String) throws(AvroError) -> AvroSchema {
+        let symbols = (object["symbols"]?.array ?? []).compactMap(\.string)
+        guard !symbols.isEmpty else { throw refuse("an enum has no symbols") }
+        try count(1)
+        let name = try fullName(object, namespace: namespace)
+        let defaultSymbol = object["default"]?.string
+        guard defaultSymbol.map(symbols.contains) ?? true else {
+            throw refuse("the default of the enum \(name.full) is none of its symbols")
+        }
+        return define(
+            name, .enumeration(AvroEnumSchema(name: name, symbols: symbols, defaultSymbol: defaultSymbol)),
+            typeCount: 1)
+    }
+
+    mutating func parseFixed(_ object: JSONObject, namespace: String) throws(AvroError) -> AvroSchema {
+        guard let size = object["size"]?.integer, size >= 0, size <= Int64(Int32.max) else {
+            throw refuse("a fixed type has no valid size")
+        }
+        try count(1)
+        let name = try fullName(object, namespace: namespace)
+        let plain = AvroSchema.fixed(name: name, size: Int(size), nil)
+        let logical = logicalType(object).flatMap { $0.annotates(plain) ? $0 : nil }
+        return define(name, .fixed(name: name, size: Int(size), logical), typeCount: 1)
+    }
+
     mutating func parseRecord(
         _ object: JSONObject, namespace: String, depth: Int
     ) throws(AvroError) -> AvroSchema {
         let name = try fullName(object, namespace: namespace)
-        let inner = name.split(separator: ".").dropLast().joined(separator: ".")
-        guard let list = object["fields"]?.array else { throw refuse("the record \(name) has no fields") }
-        guard open.insert(name).inserted else { throw refuse("the type \(name) is defined within itself") }
-        defer { open.remove(name) }
+        let inner = name.full.split(separator: ".").dropLast().joined(separator: ".")
+        guard let list = object["fields"]?.array else { throw refuse("the record \(name.full) has no fields") }
+        guard open.insert(name.full).inserted else { throw refuse("the type \(name.full) is defined within itself") }
+        defer { open.remove(name.full) }
         let before = typeCount
         try count(1)
         var fields: [AvroField] = []
         for item in list {
             guard let fieldName = item["name"]?.string, let type = item["type"], let field = item.object else {
-                throw refuse("a field of \(name) has no name or no type")
+                throw refuse("a field of \(name.full) has no name or no type")
             }
-            fields.append(
-                AvroField(
-                    fieldName, try parse(type, namespace: inner, depth: depth + 1), id: id(field, "field-id"),
-                    doc: item["doc"]?.string))
+            var parsed = AvroField(
+                fieldName, try parse(type, namespace: inner, depth: depth + 1), id: id(field, "field-id"),
+                doc: item["doc"]?.string, aliases: strings(field, "aliases"))
+            parsed.defaultValue = field["default"]
+            fields.append(parsed)
         }
         let record = AvroSchema.record(AvroRecordSchema(name: name, fields: fields))
-        return try define(name, record, typeCount: typeCount - before)
+        return define(name, record, typeCount: typeCount - before)
     }
 
-    mutating func define(_ name: String, _ type: AvroSchema, typeCount: Int) throws(AvroError) -> AvroSchema {
+    mutating func define(_ name: AvroName, _ type: AvroSchema, typeCount: Int) -> AvroSchema {
         // Some writers repeat the definition of a record they have used before; the newest counts.
-        named[name] = Named(type: type, typeCount: typeCount)
+        named[name.full] = Named(type: type, typeCount: typeCount)
         return type
     }
 
-    func fullName(_ object: JSONObject, namespace: String) throws(AvroError) -> String {
+    func fullName(_ object: JSONObject, namespace: String) throws(AvroError) -> AvroName {
         guard let name = object["name"]?.string, !name.isEmpty else { throw refuse("a named type has no name") }
         let space = object["namespace"]?.string ?? namespace
-        return name.contains(".") || space.isEmpty ? name : "\(space).\(name)"
+        let full = qualified(name, space)
+        // Aliases are relative to the namespace of the name they stand for.
+        let own = full.split(separator: ".").dropLast().joined(separator: ".")
+        return AvroName(full, aliases: strings(object, "aliases").map { qualified($0, own) })
+    }
+
+    func qualified(_ name: String, _ namespace: String) -> String {
+        name.contains(".") || namespace.isEmpty ? name : "\(namespace).\(name)"
+    }
+
+    func strings(_ object: JSONObject, _ key: String) -> [String] {
+        (object[key]?.array ?? []).compactMap(\.string)
     }
 
     func id(_ object: JSONObject, _ key: String) -> Int32? {
         object[key]?.integer.flatMap { Int32(exactly: $0) }
     }
 
-    /// Unknown logical types and invalid decimals are ignored, as the Avro specification asks.
+    /// Nil for unknown logical types and invalid decimals.
     func logicalType(_ object: JSONObject) -> AvroLogicalType? {
         let toUTC = object["adjust-to-utc"]?.bool ?? false
         switch object["logicalType"]?.string {
         case "date": return .date
+        case "time-millis": return .timeMillis
         case "time-micros": return .timeMicros
+        case "local-timestamp-millis": return .localTimestampMillis
+        case "local-timestamp-micros": return .localTimestampMicros
+        case "local-timestamp-nanos": return .localTimestampNanos
+        case "duration": return .duration
         case "timestamp-micros": return .timestampMicros(adjustToUTC: toUTC)
         case "timestamp-nanos": return .timestampNanos(adjustToUTC: toUTC)
         case "timestamp-millis": return .timestampMillis

@@ -13,7 +13,7 @@ enum AvroSeed {
                 AvroField("amount", .optional(.bytes(.decimal(precision: 9, scale: 2))), id: 6),
                 AvroField("flag", .boolean, id: 7), AvroField("ratio", .float, id: 8),
                 AvroField("value", .double, id: 9),
-                AvroField("kind", .enumeration(name: "e", symbols: ["A", "B"]), id: 10),
+                AvroField("kind", .enumeration(AvroEnumSchema(name: "e", symbols: ["A", "B"])), id: 10),
                 AvroField("map", .map(values: .long(nil), keyID: 12, valueID: 13), id: 11),
             ]))
 
