@@ -117,39 +117,22 @@ extension ParserTarget {
         return digest(metadata)
     }
 
-    /// Filters of the REST protocol: bound, projected and evaluated.
-    static let expression = ParserTarget("expression") {
-        [
-            Seed(
-                "old",
-                Array(
-                    #"""
-                    {"type":"and","left":{"type":"eq","term":"id","value":"a"},"right":{"type":"not","child":
-                    {"type":"or","left":{"type":"in","term":"n","values":[1,2,3]},
-                    "right":{"type":"gt-eq","term":{"type":"reference","term":"time"},"value":"2024-01-01T00:00:00+00:00"}}}}
-                    """#.utf8)),
-            Seed(
-                "new",
-                Array(
-                    #"""
-                    {"type":"or","left":{"type":"starts-with","left":"type","right":{"type":"literal","value":"page"}},
-                    "right":{"type":"is-nan","child":{"type":"reference","name":"ratio"}}}
-                    """#.utf8)),
+    static let viewMetadata = ParserTarget("view-metadata") {
+        let version = ViewVersion(
+            timestampMilliseconds: 1_700_000_000_000, summary: ["engine-name": "a test"],
+            representations: [.sql("SELECT 1", dialect: "spark")], defaultNamespace: ["n"])
+        let view = try ViewMetadata.new(
+            location: "s3://bucket/view", schema: IcebergSeed.schema(), version: version, properties: ["a": "b"],
+            uuid: UUID(high: 1, low: 2), at: Timestamp(milliseconds: 1_700_000_000_000))
+        return [
+            Seed("plain", try ViewMetadataFile.encode(view)),
+            Seed("gzip", try ViewMetadataFile.encode(view, compressed: true)),
         ]
     } parse: { bytes in
-        let predicate = try Predicate(json: JSONValue.parse(bytes))
-        let bound = try predicate.bound(to: IcebergSeed.schema())
-        var file = DataFile(path: "s3://lake/a.parquet", recordCount: 10, fileSizeBytes: 100)
-        file.valueCounts = [1: 10, 7: 10]
-        file.nullValueCounts = [1: 0, 7: 3]
-        file.nanValueCounts = [8: 0]
-        file.lowerBounds = [1: Array("a".utf8), 7: [1, 0, 0, 0, 0, 0, 0, 0]]
-        file.upperBounds = [1: Array("b".utf8), 7: [9, 0, 0, 0, 0, 0, 0, 0]]
-        let compiled = CompiledPredicate(bound)
-        let (might, must) = (compiled.mightMatch(file), compiled.mustMatch(file))
-        try require(might || !must, "all rows match where none can")
-        let projected = bound.projected(onto: IcebergSeed.spec)
-        _ = projected.mightMatch { _, _ in FieldRange(exactly: .string("page.view")) }
-        return digest(predicate)
+        let metadata = try ViewMetadataFile.decode(bytes)
+        let again = try ViewMetadataFile.decode(try ViewMetadataFile.encode(metadata))
+        try require(again == metadata, "what is written again is another view")
+        _ = (metadata.currentVersion, metadata.currentSchema)
+        return digest(metadata)
     }
 }

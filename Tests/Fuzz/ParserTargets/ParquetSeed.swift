@@ -62,13 +62,19 @@ enum ParquetSeed {
     static func files() throws -> [(name: String, bytes: [UInt8])] {
         let codecs: [(String, ParquetCodec)] = [
             ("plain", .uncompressed), ("snappy", .snappy), ("gzip", .gzip(level: 1)), ("zstd", .zstd(level: 1)),
+            ("lz4", .lz4Raw), ("brotli", .brotli(level: 4)),
         ]
         return try codecs.flatMap { name, codec in
             var options = ParquetWriterOptions(codec: codec)
             options.pageRows = 8
+            options.pageChecksums = name == "zstd"
+            options.columns["text"] = ParquetColumnOptions(bloomFilter: ParquetBloomFilterOptions())
+            var compact = options
+            compact.profile = .compact
+            compact.dataPageVersion = .v2
             return [
-                ("\(name)-dictionaries", try file(options)),
-                ("\(name)-values", try file(options, variety: 1 << 40)),
+                ("\(name)-dictionaries", try file(options)), ("\(name)-values", try file(options, variety: 1 << 40)),
+                ("\(name)-compact", try file(compact, variety: 1 << 40)),
             ]
         }
     }

@@ -15,8 +15,30 @@ extension ParserTarget {
                 hasher.combine(try reader.column(rowGroup: index, leaf: leaf))
             }
             hasher.combine(reader.metadata.rowGroups[index].rowCount)
+            try readSelected(reader, rowGroup: index)
         }
         return hasher.finalize()
+    }
+
+    /// Reads rows by a predicate, which looks into statistics, page indexes and bloom filters. Damage there may be refused
+    /// although the columns can be read.
+    private static func readSelected(_ reader: ParquetReader, rowGroup: Int) throws {
+        var tests: [ColumnPredicate] = []
+        for (index, leaf) in reader.schema.leaves.enumerated().prefix(16) where leaf.maxRepetitionLevel == 0 {
+            switch leaf.physicalType {
+            case .int32, .int64: tests.append(.test(leaf: index, .less(.integer(2))))
+            case .byteArray: tests.append(.test(leaf: index, .equal(.bytes(Array("text 1".utf8)))))
+            default: tests.append(.test(leaf: index, .isNotNull))
+            }
+        }
+        for predicate in tests + [.or(tests)] {
+            do {
+                let rows = try reader.read(rowGroup: rowGroup, leaves: [0], where: predicate)
+                try require(rows.columns[0].rowCount == rows.rowCount, "other rows than were selected")
+            } catch is ParquetError {
+                continue
+            }
+        }
     }
 
     /// The Thrift structures of a footer.
@@ -61,5 +83,35 @@ extension ParserTarget {
         try require(
             column.rowCount == Int(metadata.rowGroups[0].rowCount), "a column has other rows than its row group")
         return digest(column)
+    }
+
+    /// Page indexes and bloom filters. The first byte says which.
+    static let parquetIndexes = ParserTarget("parquet-indexes") {
+        guard let bytes = try ParquetSeed.files().first?.bytes else { return [] }
+        var seeds: [Seed] = []
+        for (leaf, column) in try ParquetReader(bytes).metadata.rowGroups[0].columns.enumerated() {
+            let places: [(Int64?, Int32?)] = [
+                (column.offsetIndexOffset, column.offsetIndexLength),
+                (column.columnIndexOffset, column.columnIndexLength),
+                (column.bloomFilterOffset, column.bloomFilterLength),
+            ]
+            for (kind, place) in places.enumerated() {
+                guard let start = place.0, let length = place.1 else { continue }
+                let range = Int(start)..<(Int(start) + Int(length))
+                seeds.append(Seed("column-\(leaf)-\(kind)", [UInt8(kind)] + bytes[range]))
+            }
+        }
+        return seeds
+    } parse: { bytes in
+        let content = Array(bytes.dropFirst())
+        switch bytes.first {
+        case 0: return digest(try OffsetIndex(content, rowCount: 12))
+        case 1: return digest(try ColumnIndex(content))
+        case 2:
+            let filter = try BloomFilter(content)
+            _ = filter.mayContain(content)
+            return digest(filter)
+        default: throw ParquetError(.corrupt, at: "file", "no index")
+        }
     }
 }

@@ -39,8 +39,8 @@ public struct ParserTarget: Sendable {
 
     public static let all: [ParserTarget] =
         [bitmap, deletionVector, puffin, compression, json]
-        + [parquet, parquetFooter, parquetPages]
-        + [avro, avroSchema, manifest, manifestList, tableMetadata, expression]
+        + [parquet, parquetFooter, parquetPages, parquetIndexes]
+        + [avro, avroSchema, manifest, manifestList, tableMetadata, viewMetadata, expression]
 
     public static func named(_ name: String) -> ParserTarget? { all.first { $0.name == name } }
 }
