@@ -49,3 +49,28 @@ extension ColumnVector {
         }
     }
 }
+
+extension ColumnVector {
+    /// The value of one slot, nested ones as a whole. A variant is a struct of the binaries metadata and value.
+    ///
+    /// For rows by the dozen: each value is allocated.
+    public func value(at row: Int) -> RowValue {
+        guard !isNull(at: row) else { return .null }
+        switch values {
+        case .structure(let fields): return .structure(fields.map { $0.value(at: row) })
+        case .list(_, let element): return .list(elements(of: row).map { element.value(at: $0) })
+        case .map(_, let key, let value):
+            return .map(elements(of: row).map { RowValue.Entry(key: key.value(at: $0), value: value.value(at: $0)) })
+        case .variant(let metadata, let value):
+            return .structure([
+                .primitive(.binary(Array(metadata[row]))), .primitive(.binary(Array(value[row]))),
+            ])
+        default: return datum(at: row).map { .primitive($0) } ?? .null
+        }
+    }
+}
+
+extension ColumnBatch {
+    /// One row, a value for each column.
+    public func row(_ row: Int) -> [RowValue] { columns.map { $0.value(at: row) } }
+}
