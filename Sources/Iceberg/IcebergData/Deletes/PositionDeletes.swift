@@ -10,8 +10,8 @@ struct PositionDeletes: Sendable {
     let positions: [String: Bitmap64]
     let byteCount: Int
 
-    static let pathField = NestedField.required(2_147_483_546, "file_path", .string)
-    static let positionField = NestedField.required(2_147_483_545, "pos", .long)
+    static let pathField = NestedField.required(ReservedFieldID.deleteFilePath, "file_path", .string)
+    static let positionField = NestedField.required(ReservedFieldID.deletePosition, "pos", .long)
 
     /// One name for all URIs that the store takes for the same object, such as `s3://` and `s3a://`.
     static func key(of uri: String, in store: any ObjectStore) -> String {

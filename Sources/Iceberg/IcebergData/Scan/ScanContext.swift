@@ -19,6 +19,12 @@ struct ScanContext: Sendable {
         self.metadata = metadata
         schema = plan.schema
         self.store = store
+        do throws(IcebergError) {
+            // A plan without files has not looked at the predicate.
+            _ = try scan.predicate?.bound(to: plan.schema)
+        } catch {
+            throw DataError(error).within("predicate")
+        }
         fields = try Self.fields(scan.columns, schema, metadata)
         names = try Self.names(metadata)
         deletes = DeleteLoader(metadata: metadata, schema: schema, names: names, store: store)
