@@ -109,7 +109,9 @@ def measure(runs, parties):
 def report(title, rows, memory, best):
     print(f"\n{title}")
     for name, result in best.items():
-        line = f"  {name:16}{result['seconds'] * 1000:>10,.1f} ms {rows / result['seconds']:>13,.0f} rows/s {memory / result['seconds'] / 1e6:>8,.0f} MB/s"
+        line = f"  {name:16}{result['seconds'] * 1000:>10,.1f} ms {rows / result['seconds']:>13,.0f} rows/s"
+        if memory:
+            line += f" {memory / result['seconds'] / 1e6:>8,.0f} MB/s"
         if "bytes" in result:
             line += f" {result['bytes']:>13,} bytes"
         print(line)
@@ -170,7 +172,7 @@ def main():
             })
             check_same(best)
             chosen = best["ours"]["rows"]
-            report(f"two columns of {chosen:,} rows ({chosen / options.rows:.1%}) by time, {by}", options.rows, memory, best)
+            report(f"two columns of {chosen:,} rows ({chosen / options.rows:.1%}) by time, {by}", options.rows, None, best)
 
 
 if __name__ == "__main__":

@@ -312,21 +312,37 @@ struct ColumnChunkDecoder {
         switch encoding {
         case Encoding.plain: try sink.plain(bytes, count: count)
         case Encoding.rleDictionary, Encoding.plainDictionary:
-            var cursor = ByteCursor(bytes)
-            let width = Int(try cursor.byte("dictionary indices"))
-            guard width <= 32 else { throw ParquetError(.corrupt, at: "dictionary indices", "\(width) bits") }
-            guard count <= room / 4 else { throw ParquetError(.tooLarge, at: "values", "\(count) values") }
-            let indices = UnsafeMutablePointer<UInt32>.allocate(capacity: count)
-            defer { indices.deallocate() }
-            try HybridDecoder.decode(cursor.rest, width: width, count: count, into: indices, "dictionary indices")
+            try readEntries(&sink, bytes, count)
+        default: try sink.encoded(encoding, bytes, count: count, bytesMax: room)
+        }
+    }
+
+    /// Batches keep the indices in the cache, and a page that claims billions of values from taking memory for them.
+    private static var batchSize: Int { 4096 }
+
+    private func readEntries(
+        _ sink: inout some PageSink, _ bytes: UnsafeRawBufferPointer, _ count: Int
+    ) throws(ParquetError) {
+        var cursor = ByteCursor(bytes)
+        let width = Int(try cursor.byte("dictionary indices"))
+        guard width <= 32 else { throw ParquetError(.corrupt, at: "dictionary indices", "\(width) bits") }
+        var reader = HybridReader(cursor.rest, width: width, "dictionary indices")
+        let indices = UnsafeMutablePointer<UInt32>.allocate(capacity: Self.batchSize)
+        defer { indices.deallocate() }
+        let levelBytes = definitionLevels.count + repetitionLevels.count
+        var done = 0
+        while done < count {
+            let batch = min(Self.batchSize, count - done)
+            try reader.read(batch, into: indices)
             var highest: UInt32 = 0
-            for position in 0..<count { highest = max(highest, indices[position]) }
+            for position in 0..<batch { highest = max(highest, indices[position]) }
             guard Int(highest) < sink.dictionaryCount else {
                 throw ParquetError(
                     .corrupt, at: "dictionary indices", "entry \(highest) of \(sink.dictionaryCount)")
             }
-            try sink.entries(UnsafeBufferPointer(start: indices, count: count), bytesMax: room)
-        default: try sink.encoded(encoding, bytes, count: count, bytesMax: room)
+            try sink.entries(
+                UnsafeBufferPointer(start: indices, count: batch), bytesMax: bytesMax - sink.byteCount - levelBytes)
+            done += batch
         }
     }
 

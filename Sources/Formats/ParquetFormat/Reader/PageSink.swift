@@ -62,7 +62,10 @@ struct NumberSink<Value: BitwiseCopyable>: PageSink {
         try Self.append(bytes, count, to: &dictionary)
     }
 
-    mutating func entries(_ indices: UnsafeBufferPointer<UInt32>, bytesMax: Int) {
+    mutating func entries(_ indices: UnsafeBufferPointer<UInt32>, bytesMax: Int) throws(ParquetError) {
+        guard indices.count <= bytesMax / Self.width else {
+            throw ParquetError(.tooLarge, at: "values", "more than \(bytesMax) bytes")
+        }
         dictionary.withUnsafeBufferPointer { dictionary in
             values.append(addingCapacity: indices.count) { span in
                 span.withUnsafeMutableBufferPointer { buffer, filled in
