@@ -35,8 +35,25 @@ struct PageIndexes: Sendable {
     /// `ascending`, `descending` or `unordered`; nil without a column index.
     var boundaryOrder: String? { columns.map { "\($0.boundaryOrder)" } }
 
-    /// What the offset index says of the data page of this number, and is not so.
+    /// What the indexes say of the data page of this number, and is not so.
     func contradiction(of page: PageDescription, number: Int) -> String? {
+        contradictionOfOffsets(page, number) ?? contradictionOfColumns(page, number)
+    }
+
+    private func contradictionOfColumns(_ page: PageDescription, _ number: Int) -> String? {
+        guard let columns, let values = page.valueCount else { return nil }
+        guard columns.nullPages.indices.contains(number) else {
+            return "the column index has only \(columns.nullPages.count) pages"
+        }
+        if columns.nullPages[number] && values > 0 && leaf.maxDefinitionLevel == 0 {
+            return "the column index has only nulls in it, and the column is required"
+        }
+        guard columns.nullCounts.indices.contains(number) else { return nil }
+        let nulls = columns.nullCounts[number]
+        return (0...Int64(values)).contains(nulls) ? nil : "the column index counts \(nulls) nulls of \(values) values"
+    }
+
+    private func contradictionOfOffsets(_ page: PageDescription, _ number: Int) -> String? {
         guard let offsets else { return nil }
         guard offsets.pages.indices.contains(number) else {
             return "the offset index has only \(offsets.pages.count) pages"
