@@ -23,10 +23,10 @@ struct AvroRendering: Sendable {
         case .bytes(let logical): return Self.bytes(Array(try decoder.readBytes()), logical)
         case .string: return .string(try decoder.readString())
         case .fixed(_, let size, let logical): return Self.bytes(Array(try decoder.readFixed(size)), logical)
-        case .enumeration(_, let symbols):
+        case .enumeration(let enumeration):
             let index = Int(try decoder.readInt())
-            guard symbols.indices.contains(index) else { throw decoder.corrupt("no enum symbol \(index)") }
-            return .string(symbols[index])
+            guard enumeration.symbols.indices.contains(index) else { throw decoder.corrupt("no enum symbol \(index)") }
+            return .string(enumeration.symbols[index])
         case .union: return try value(of: Self.branch(of: schema, from: &decoder), from: &decoder)
         case .record(let record): return .object(try members(of: record, from: &decoder))
         case .array(let array):
@@ -90,6 +90,8 @@ struct AvroRendering: Sendable {
         case .timeMicros: Datum.time(value).json
         case .timestampMicros(let isUTC): (isUTC ? Datum.timestamptz(value) : .timestamp(value)).json
         case .timestampNanos(let isUTC): (isUTC ? Datum.timestamptzNanos(value) : .timestampNanos(value)).json
+        case .localTimestampMicros: Datum.timestamp(value).json
+        case .localTimestampNanos: Datum.timestampNanos(value).json
         default: .integer(value)
         }
     }
