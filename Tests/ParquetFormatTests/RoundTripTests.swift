@@ -53,6 +53,26 @@ import Testing
         #expect(try reader.rowGroup(1) == rows.slice(rows: 100..<200))
     }
 
+    @Test func `many rows appended at once are cut into row groups by their bytes`() throws {
+        let schema = try ParquetSchema(fields: [.primitive("n", .int64, .required), .string("s", .required)])
+        let columns = [
+            LeafColumn(schema.leaves[0], values: .int64((0..<10_000).map { $0 })),
+            LeafColumn(
+                schema.leaves[1],
+                values: .byteArray(ByteArrayColumn(utf8: (0..<10_000).map { "text \(1000 + $0 % 9)" }))),
+        ]
+        var options = ParquetWriterOptions()
+        // A row takes 8 bytes, 9 bytes of text and an offset of 4.
+        options.rowGroupBytes = 21_000
+        var writer = try ParquetWriter(schema: schema, options: options)
+        try writer.append(RowGroup(columns: columns, rowCount: 10_000))
+        let reader = try ParquetReader(try writer.finish().bytes)
+        let counts = reader.metadata.rowGroups.map(\.rowCount)
+        #expect(counts.reduce(0, +) == 10_000)
+        #expect(counts.dropLast().allSatisfy { (950...1000).contains($0) })
+        #expect(try reader.rowGroup(1).columns[0].values.int64s?.first == counts[0])
+    }
+
     @Test func `drained pieces are the file in order`() throws {
         let schema = try everyTypeSchema()
         var random = RandomRows(generator: SeededGenerator(seed: 6), variety: 10)

@@ -21,7 +21,7 @@ struct EncodingChooser {
         let dictionary = options.dictionary ? dictionary(view) : nil
         switch options.profile {
         case .compatible: return dictionary.map(ChunkEncoding.dictionary) ?? .values(.plain)
-        case .compact: return try smallest(dictionary, view, &scratch)
+        case .compact: return try smallest(dictionary, leaf, view, &scratch)
         }
     }
 
@@ -52,7 +52,7 @@ struct EncodingChooser {
     private static let obviousRepeats = 32
 
     private func smallest(
-        _ dictionary: DictionaryBuilder.Result?, _ view: ValueView, _ scratch: inout ByteSink
+        _ dictionary: DictionaryBuilder.Result?, _ leaf: SchemaLeaf, _ view: ValueView, _ scratch: inout ByteSink
     ) throws(ParquetError) -> ChunkEncoding {
         if let dictionary, dictionary.entries.count * Self.obviousRepeats <= view.count {
             return .dictionary(dictionary)
@@ -62,7 +62,7 @@ struct EncodingChooser {
         let scale = Double(view.count) / Double(sampled)
         var best = ChunkEncoding.values(.plain)
         var bestBytes = Double.infinity
-        var candidates = Self.candidates(view.type).map(ChunkEncoding.values)
+        var candidates = Self.candidates(leaf).map(ChunkEncoding.values)
         if let dictionary { candidates.append(.dictionary(dictionary)) }
         for candidate in candidates {
             var bytes = 0.0
@@ -93,10 +93,11 @@ struct EncodingChooser {
         return [0..<first, middle..<view.plainEnd(from: middle, bytes: Self.sampleBytes)]
     }
 
-    /// What many readers have, in the order in which it is preferred where sizes are equal. Not split bytes of integers and
-    /// of fixed-length byte arrays: DuckDB refuses them.
-    private static func candidates(_ type: PhysicalType) -> [ParquetEncoding] {
-        switch type {
+    /// What many readers have, in the order in which it is preferred where sizes are equal. DuckDB refuses split bytes of
+    /// integers and of fixed-length byte arrays, and delta lengths of decimals.
+    private static func candidates(_ leaf: SchemaLeaf) -> [ParquetEncoding] {
+        if case .decimal = leaf.logicalType, leaf.physicalType == .byteArray { return [.plain] }
+        return switch leaf.physicalType {
         case .boolean: [.plain, .rle]
         case .int32, .int64: [.plain, .deltaBinaryPacked]
         case .int96: [.plain]

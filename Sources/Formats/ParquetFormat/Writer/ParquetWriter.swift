@@ -41,12 +41,17 @@ public struct ParquetWriter: ~Copyable {
     /// What the rows that `append` holds back take in memory.
     public var openByteCount: Int { open.byteCount }
 
-    /// Adds rows; closes a row group whenever `rowGroupRows` or `rowGroupBytes` is reached.
+    /// Adds rows; closes a row group whenever `rowGroupRows` or about `rowGroupBytes` is reached.
     public mutating func append(_ rows: RowGroup) throws(ParquetError) {
         try check(rows.columns, rowCount: rows.rowCount)
+        guard rows.rowCount > 0 else { return }
+        let bytesPerRow = max(1, rows.byteCount / rows.rowCount)
         var next = 0
         while next < rows.rowCount {
-            let taken = min(rows.rowCount - next, max(1, options.rowGroupRows) - open.rowCount)
+            let room = min(
+                max(1, options.rowGroupRows) - open.rowCount,
+                max(1, (options.rowGroupBytes - open.byteCount) / bytesPerRow))
+            let taken = min(rows.rowCount - next, room)
             let isWhole = taken == rows.rowCount
             if isWhole && open.rowCount == 0 {
                 open = rows
@@ -54,7 +59,8 @@ public struct ParquetWriter: ~Copyable {
                 open.append(isWhole ? rows : rows.slice(rows: next..<(next + taken)))
             }
             next += taken
-            if open.rowCount >= options.rowGroupRows || open.byteCount >= options.rowGroupBytes { try closeRowGroup() }
+            let isFull = open.rowCount >= options.rowGroupRows || open.byteCount + bytesPerRow > options.rowGroupBytes
+            if isFull { try closeRowGroup() }
         }
     }
 
@@ -220,11 +226,9 @@ extension LeafColumn {
             return maxRepetitionLevel > 0 && !(values.count == 0 && repetitionLevels.isEmpty) ? "no levels" : nil
         }
         if maxDefinitionLevel == 0 { return "definition levels on a required leaf" }
-        let present = presentCount
+        let (present, highest) = presentCountAndHighest
         if present != values.count { return "\(values.count) values where the levels say \(present)" }
-        if definitionLevels.contains(where: { $0 > maxDefinitionLevel }) {
-            return "a definition level above the maximum"
-        }
+        if highest > maxDefinitionLevel { return "a definition level above the maximum" }
         guard maxRepetitionLevel > 0 else { return nil }
         if repetitionLevels.count != definitionLevels.count {
             return "repetition and definition levels differ in number"
@@ -236,12 +240,17 @@ extension LeafColumn {
         return nil
     }
 
-    private var presentCount: Int {
+    /// Without an early end, eight or more levels at a time.
+    private var presentCountAndHighest: (present: Int, highest: UInt8) {
         let maximum = maxDefinitionLevel
         return definitionLevels.withUnsafeBufferPointer { levels in
             var count = 0
-            for level in levels where level == maximum { count += 1 }
-            return count
+            var highest: UInt8 = 0
+            for level in levels {
+                count &+= level == maximum ? 1 : 0
+                highest = max(highest, level)
+            }
+            return (count, highest)
         }
     }
 }
