@@ -8,7 +8,8 @@ struct PredicateTests {
         try Schema(fields: [
             .optional(1, "i", .int), .optional(2, "s", .string), .optional(3, "t", .timestamptz),
             .optional(4, "d", .double), .optional(5, "n", .decimal(precision: 9, scale: 2)), .required(6, "r", .long),
-            .optional(7, "l", .list(elementID: 8, .int)), .optional(9, "f", .float),
+            .optional(7, "l", .list(elementID: 8, .int)), .optional(9, "f", .float), .optional(10, "day", .date),
+            .optional(11, "place", .geometry(crs: nil)),
         ])
     }
 
@@ -46,6 +47,10 @@ struct PredicateTests {
         (.equal("f", .double(0.1)), test(9, .float, .compare(.equal, .double(0.1)))),
         (.equal("d", .double(-0.0)), test(4, .double, .compare(.equal, .double(0)))),
         (.equal("d", .double(.nan)), test(4, .double, .isNaN)),
+        (.less("day", .timestamp(86_400_000_001)), test(10, .date, .compare(.lessOrEqual, .date(1)))),
+        (.atLeast("day", .timestamp(86_400_000_000)), test(10, .date, .compare(.greaterOrEqual, .date(1)))),
+        (.isNull("place"), test(11, .geometry(crs: nil), .isNull)),
+        (.isIn("i", [.long(9), .long(-2), .long(3)]), test(1, .int, .isIn([.int(-2), .int(3), .int(9)]))),
         (.equal(Term(.id(1)), .long(5)), test(1, .int, .compare(.equal, .int(5)))),
         (
             .equal(Term("t", transform: .day), .string("2024-01-15")),
@@ -71,7 +76,8 @@ struct PredicateTests {
     @Test(arguments: [
         Predicate.equal("nope", .int(1)), .equal("l", .int(1)), .equal("i", .string("x")), .isNaN(column: "i"),
         .startsWith(column: "i", "a"), .equal("t", .string("yesterday")), .less("d", .double(.nan)),
-        .isIn("d", [.double(.nan)]), .equal("l.element", .int(1)), .equal(Term(.id(99)), .int(1)),
+        .isIn("d", [.double(.nan)]), .equal("place", .binary([1])), .equal("l.element", .int(1)),
+        .equal(Term(.id(99)), .int(1)),
         .equal(Term("i", transform: .hour), .int(1)), .equal(Term("i", transform: .void), .int(1)),
     ])
     func `a filter that makes no sense is refused`(_ predicate: Predicate) {

@@ -108,8 +108,9 @@ extension Datum {
         switch type {
         case .date:
             let days = Timestamp(microseconds: value).days
-            guard days &* DatumText.microsecondsPerDay == value else { return .impossible }
-            return narrow(days).map { .value(.date($0)) } ?? .impossible
+            guard let date = narrow(days), let next = narrow(days + 1) else { return value > 0 ? .aboveAll : .belowAll }
+            if days &* DatumText.microsecondsPerDay == value { return .value(.date(date)) }
+            return .between(.date(date), .date(next))
         case .timestamp: return .value(.timestamp(value))
         case .timestamptz: return .value(.timestamptz(value))
         case .timestampNanos, .timestamptzNanos:

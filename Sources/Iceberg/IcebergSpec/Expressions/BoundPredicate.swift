@@ -11,6 +11,7 @@ public indirect enum BoundPredicate: Hashable, Sendable {
 public struct BoundTest: Hashable, Sendable {
     public enum Operation: Hashable, Sendable {
         case compare(Comparison, Datum)
+        /// Literals of a test are in ascending order, so that long lists are searched fast.
         case isIn([Datum])
         case notIn([Datum])
         case isNull
@@ -40,7 +41,35 @@ public struct BoundTest: Hashable, Sendable {
         self.sourceType = sourceType
         self.transform = transform
         type = transform.resultType(of: sourceType)
-        self.operation = operation
+        switch operation {
+        case .isIn(let literals): self.operation = .isIn(literals.sortedForSearch)
+        case .notIn(let literals): self.operation = .notIn(literals.sortedForSearch)
+        default: self.operation = operation
+        }
+    }
+}
+
+extension [Datum] {
+    /// In ascending order; the array itself where it is already.
+    fileprivate var sortedForSearch: [Datum] {
+        zip(self, dropFirst()).allSatisfy { $0.order(to: $1) == .less } ? self : sorted { $0.order(to: $1) == .less }
+    }
+
+    /// The first of ascending values that is not below `value`.
+    func firstIndex(notBelow value: Datum) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].order(to: value) == .less { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Whether one of ascending values is equal.
+    func containsSorted(_ value: Datum) -> Bool {
+        let index = firstIndex(notBelow: value)
+        return index < count && self[index] == value
     }
 }
 

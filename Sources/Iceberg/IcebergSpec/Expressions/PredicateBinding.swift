@@ -94,10 +94,12 @@ private struct PredicateBinder {
     /// A term with one scalar a row.
     private func scalar(_ term: Term) throws(IcebergError) -> Subject {
         let subject = try subject(term)
-        guard subject.type.isPrimitive else {
-            throw IcebergError(.invalid, "the column \"\(term.columnDescription)\" is no scalar and cannot be compared")
+        switch subject.type {
+        case .structure, .list, .map, .variant, .geometry, .geography, .unknown:
+            throw IcebergError(
+                .invalid, "the column \"\(term.columnDescription)\" has no values that can be compared")
+        default: return subject
         }
-        return subject
     }
 
     func compare(_ comparison: Comparison, _ term: Term, _ value: Datum) throws(IcebergError) -> BoundPredicate {

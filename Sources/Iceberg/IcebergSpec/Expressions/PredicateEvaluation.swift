@@ -82,8 +82,8 @@ extension BoundTest {
         case .compare(let comparison, let literal):
             if value.isNaN { return comparison == .notEqual }
             return value.order(to: literal).map(comparison.holds) ?? false
-        case .isIn(let literals): return literals.contains(value)
-        case .notIn(let literals): return !literals.contains(value)
+        case .isIn(let literals): return literals.containsSorted(value)
+        case .notIn(let literals): return !literals.containsSorted(value)
         case .startsWith(let prefix): return value.string.map { $0.utf8.starts(with: prefix.utf8) } ?? false
         case .notStartsWith(let prefix): return value.string.map { !$0.utf8.starts(with: prefix.utf8) } ?? false
         }
@@ -104,12 +104,12 @@ extension BoundTest {
             if comparison == .notEqual && range.mayHaveNull { return true }
             return range.mightHave(comparison, literal) || isFloating && range.mayHaveNaN && comparison.includesLarger
         case .isIn(let literals):
-            return literals.contains { range.mightHave(.equal, $0) }
+            return range.mightHaveAny(of: literals)
         case .notIn(let literals):
             if range.mayHaveNull || range.mayHaveNaN && isFloating { return true }
             guard range.mayHaveValue else { return false }
             guard let lower = range.lower, lower == range.upper else { return true }
-            return !literals.contains(lower)
+            return !literals.containsSorted(lower)
         case .startsWith(let prefix): return range.mightStart(with: prefix)
         case .notStartsWith(let prefix):
             return range.mayHaveNull || range.mayHaveValue && !range.allStart(with: prefix)
@@ -127,8 +127,10 @@ extension BoundTest {
         guard !range.mayHaveNull, !(isFloating && range.mayHaveNaN) else { return false }
         switch operation {
         case .compare(let comparison, let literal): return range.mustHave(comparison, literal)
-        case .isIn(let literals): return literals.contains { range.mustHave(.equal, $0) }
-        case .notIn(let literals): return literals.allSatisfy { range.mustHave(.notEqual, $0) }
+        case .isIn(let literals):
+            guard range.mayHaveValue, let lower = range.lower, lower == range.upper else { return false }
+            return literals.containsSorted(lower)
+        case .notIn(let literals): return range.mayHaveValue && !range.mightHaveAny(of: literals)
         case .startsWith(let prefix): return range.allStart(with: prefix)
         case .notStartsWith(let prefix): return !range.mightStart(with: prefix)
         case .isNull, .notNull, .isNaN, .notNaN: return false
@@ -157,6 +159,16 @@ extension Comparison {
 }
 
 extension FieldRange {
+    /// Whether one of ascending literals lies within the bounds.
+    fileprivate func mightHaveAny(of literals: [Datum]) -> Bool {
+        guard mayHaveValue, let first = literals.first else { return false }
+        guard let lower else { return upper?.order(to: first) != .less }
+        // Bounds of another type say nothing.
+        guard lower.order(to: first) != nil else { return true }
+        let index = literals.firstIndex(notBelow: lower)
+        return index < literals.count && upper?.order(to: literals[index]) != .less
+    }
+
     fileprivate func mightHave(_ comparison: Comparison, _ literal: Datum) -> Bool {
         guard mayHaveValue else { return false }
         let low = lower?.order(to: literal)

@@ -19,6 +19,7 @@ struct FilePruner {
     private struct SpecFilter {
         let spec: PartitionSpec
         let partitions: CompiledPartitionPredicate
+        let residuals: ResidualEvaluator
     }
 
     init(
@@ -35,7 +36,9 @@ struct FilePruner {
         bounds = CompiledPredicate(bound)
         var specs: [Int: SpecFilter] = [:]
         for spec in metadata.partitionSpecs {
-            specs[spec.specID] = SpecFilter(spec: spec, partitions: CompiledPartitionPredicate(bound, spec: spec))
+            specs[spec.specID] = SpecFilter(
+                spec: spec, partitions: CompiledPartitionPredicate(bound, spec: spec),
+                residuals: ResidualEvaluator(predicate: bound, spec: spec))
         }
         self.specs = specs
     }
@@ -70,8 +73,7 @@ struct FilePruner {
 
     /// What is left to be tested for each row, given the partition.
     func residual(of file: DataFile) -> BoundPredicate {
-        guard predicate != .alwaysTrue, let spec = specs[file.specID]?.spec else { return predicate }
-        return predicate.residual(partition: file.partition, spec: spec)
+        specs[file.specID]?.residuals.residual(of: file.partition) ?? predicate
     }
 
     /// Whether a delete file may delete a row that the predicate accepts: by its partition, and the bounds of the
