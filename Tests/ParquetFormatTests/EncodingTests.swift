@@ -196,6 +196,23 @@ import Testing
         #expect(error?.code == .invalidArgument)
     }
 
+    @Test func `columns inside lists and maps are found by their name in the table too`() throws {
+        let schema = try ParquetSchema(fields: [
+            .map("m", key: .string("key"), value: .group("value", .optional, fields: [.primitive("n", .int32)])),
+            .list("l", element: .list("element", element: .primitive("element", .int64))),
+            .group("s", .required, fields: [.string("list")]),
+        ])
+        #expect(schema.tableNames == ["m.key", "m.value.n", "l.element.element", "s.list"])
+        var options = ParquetWriterOptions()
+        for name in ["m.key", "m.key_value.value.n", "l.element.element", "s.list"] {
+            options.columns[name] = ParquetColumnOptions(bloomFilter: ParquetBloomFilterOptions())
+        }
+        var random = RandomRows(generator: SeededGenerator(seed: 1), variety: 40)
+        let file = try write([random.rows(schema, count: 100)], schema, options)
+        let chunks = try ParquetReader(file.bytes).metadata.rowGroups[0].columns
+        #expect(chunks.allSatisfy { $0.bloomFilterOffset != nil })
+    }
+
     @Test func `options of columns that are not in the schema are ignored`() throws {
         let schema = try ParquetSchema(fields: [.string("s")])
         _ = try ParquetWriter(schema: schema, options: Self.with("gone", .rle)).finish()

@@ -23,6 +23,31 @@ public struct ParquetSchema: Hashable, Sendable {
     public func leaf(path: [String]) -> SchemaLeaf? { leaves.first { $0.path == path } }
 
     public func leaf(fieldID: Int32) -> SchemaLeaf? { leaves.first { $0.fieldID == fieldID } }
+
+    /// What tables call the leaves, in their order: the path without the groups that repeat inside lists and maps,
+    /// `extensions.key` for `extensions.key_value.key`.
+    public var tableNames: [String] {
+        var names: [String] = []
+        func collect(_ nodes: [SchemaNode], _ prefix: String) {
+            for node in nodes {
+                let name = prefix + node.name
+                switch (node.content, node.logicalType) {
+                case (.primitive, _): names.append(name)
+                case (.group(let fields), .list), (.group(let fields), .map):
+                    // Old lists repeat the element itself.
+                    if fields.count == 1, case .group(let inner) = fields[0].content, fields[0].repetition == .repeated
+                    {
+                        collect(inner, name + ".")
+                    } else {
+                        collect(fields, name + ".")
+                    }
+                case (.group(let fields), _): collect(fields, name + ".")
+                }
+            }
+        }
+        collect(fields, "")
+        return names
+    }
 }
 
 private struct LeafCollector {

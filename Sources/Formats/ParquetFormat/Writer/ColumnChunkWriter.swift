@@ -21,12 +21,14 @@ struct FileOutput {
 /// Writes column chunks: a dictionary page where there is a dictionary, then data pages.
 final class ColumnChunkWriter {
     private let options: ParquetWriterOptions
+    private let columns: [ParquetColumnOptions?]
     private let compressor: PageCompressor
     private let chooser: EncodingChooser
     private var page = ByteSink(capacity: 1 << 20)
 
-    init(_ options: ParquetWriterOptions) throws(ParquetError) {
+    init(_ options: ParquetWriterOptions, _ schema: ParquetSchema) throws(ParquetError) {
         self.options = options
+        columns = options.columnOptions(schema)
         compressor = try PageCompressor(options.codec)
         chooser = EncodingChooser(options, compressor)
     }
@@ -43,7 +45,7 @@ final class ColumnChunkWriter {
     private func write(
         _ column: LeafColumn, _ leaf: SchemaLeaf, _ view: ValueView, _ output: inout FileOutput
     ) throws(ParquetError) -> WrittenChunk {
-        let encoding = try chooser.choose(leaf, view, scratch: &page)
+        let encoding = try chooser.choose(leaf, view, wanted: columns[leaf.index]?.encoding, scratch: &page)
         var chunk = WrittenChunk(
             metadata: ColumnChunkMetadata(
                 path: leaf.path, encodings: Self.encodings(encoding), codec: options.codec.thriftCode,
@@ -60,7 +62,7 @@ final class ColumnChunkWriter {
         }
         chunk.metadata.dataPageOffset = output.position
         try writeDataPages(column, leaf, view, encoding, &chunk, &output)
-        if let filter = options.columns[leaf.name]?.bloomFilter {
+        if let filter = columns[leaf.index]?.bloomFilter {
             chunk.bloomFilter = BloomFilterBuilder.build(view, filter, dictionary: encoding.dictionary)
         }
         return chunk

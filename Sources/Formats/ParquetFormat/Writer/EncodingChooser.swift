@@ -10,11 +10,12 @@ struct EncodingChooser {
         self.compressor = compressor
     }
 
+    /// `wanted` is what the caller asks for, nil for the profile's choice.
     func choose(
-        _ leaf: SchemaLeaf, _ view: ValueView, scratch: inout ByteSink
+        _ leaf: SchemaLeaf, _ view: ValueView, wanted: ParquetEncoding?, scratch: inout ByteSink
     ) throws(ParquetError) -> ChunkEncoding {
         guard view.count > 0 else { return .values(.plain) }
-        if let wanted = options.columns[leaf.name]?.encoding {
+        if let wanted {
             guard wanted == .dictionary else { return .values(wanted) }
             return dictionary(view).map(ChunkEncoding.dictionary) ?? .values(.plain)
         }

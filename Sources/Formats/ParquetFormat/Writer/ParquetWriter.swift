@@ -19,7 +19,7 @@ public struct ParquetWriter: ~Copyable {
     public init(schema: ParquetSchema, options: ParquetWriterOptions = ParquetWriterOptions()) throws(ParquetError) {
         guard !schema.leaves.isEmpty else { throw ParquetError(.invalidArgument, at: "schema", "no columns") }
         try options.check(schema)
-        let chunks = try ColumnChunkWriter(options)
+        let chunks = try ColumnChunkWriter(options, schema)
         self.schema = schema
         self.options = options
         self.chunks = chunks

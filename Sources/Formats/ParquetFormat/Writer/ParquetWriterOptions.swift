@@ -44,8 +44,8 @@ public struct ParquetWriterOptions: Hashable, Sendable {
     /// How the caller believes the rows to be sorted. Recorded for a row group as far as it is found to be true, which costs
     /// one comparison of neighbours per row and column: readers rely on it.
     public var sortingColumns: [SortingColumn] = []
-    /// By the leaf's name, `extensions.key_value.key`. Names that the schema does not have are ignored, as the settings of
-    /// a table are older than its schema.
+    /// By the leaf's name, `extensions.key_value.key`, or else what tables call it, `extensions.key`. Names that the schema
+    /// does not have are ignored, as the settings of a table are older than its schema.
     public var columns: [String: ParquetColumnOptions] = [:]
 
     public init() {}
@@ -114,9 +114,8 @@ extension ParquetWriterOptions {
         for column in sortingColumns where !schema.leaves.indices.contains(column.leafIndex) {
             throw refuse("no leaf \(column.leafIndex) to be sorted by")
         }
-        guard !columns.isEmpty else { return }
-        for leaf in schema.leaves {
-            guard let column = columns[leaf.name] else { continue }
+        for (leaf, column) in zip(schema.leaves, columnOptions(schema)) {
+            guard let column else { continue }
             if let encoding = column.encoding, !encoding.fits(leaf.physicalType) {
                 throw refuse("column \(leaf.name): \(leaf.physicalType) has no encoding \(encoding)")
             }
@@ -128,6 +127,14 @@ extension ParquetWriterOptions {
                 throw refuse(
                     "column \(leaf.name): a bloom filter of \(filter.bytesMax) bytes, allowed are 32 to 128 MiB")
             }
+        }
+    }
+
+    /// What is asked for each leaf, in their order.
+    func columnOptions(_ schema: ParquetSchema) -> [ParquetColumnOptions?] {
+        guard !columns.isEmpty else { return Array(repeating: nil, count: schema.leaves.count) }
+        return zip(schema.leaves, schema.tableNames).map { leaf, tableName in
+            columns[leaf.name] ?? columns[tableName]
         }
     }
 }

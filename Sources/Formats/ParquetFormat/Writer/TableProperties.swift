@@ -5,7 +5,7 @@ extension ParquetWriterOptions {
     /// - `compression-codec`: zstd, snappy, gzip, brotli, lz4, uncompressed; `compression-level`, cut to what the codec has;
     /// - `row-group-size-bytes`, `page-size-bytes`, `page-row-limit`, `dict-size-bytes`;
     /// - `bloom-filter-enabled.column.X`, `bloom-filter-fpp.column.X`, `bloom-filter-ndv.column.X`,
-    ///   `bloom-filter-max-bytes`, where X is the leaf's path in the file.
+    ///   `bloom-filter-max-bytes`, where X is what the table calls the column.
     ///
     /// Errors: `invalidArgument` at the property, for a codec that does not exist or a value that is no number in range.
     public init(tableProperties properties: [String: String]) throws(ParquetError) {
