@@ -1,0 +1,115 @@
+import IcebergSpec
+import Testing
+
+/// What PyIceberg 0.12 gives for values chosen at random: results, and how people read them.
+struct TransformReferenceTests {
+    static let results: [(Transform, Datum, Datum, String)] = [
+        (.year, .timestamp(-114_034_301_629_129), .int(-4), "1966"),
+        (.month, .timestamp(-114_034_301_629_129), .int(-44), "1966-05"),
+        (.day, .timestamp(-114_034_301_629_129), .date(-1320), "1966-05-22"),
+        (.hour, .timestamp(-114_034_301_629_129), .int(-31677), "1966-05-22-03"),
+        (.year, .timestamp(1_806_528_707_473_203), .int(57), "2027"),
+        (.month, .timestamp(1_806_528_707_473_203), .int(686), "2027-03"),
+        (.day, .timestamp(1_806_528_707_473_203), .date(20908), "2027-03-31"),
+        (.hour, .timestamp(1_806_528_707_473_203), .int(501813), "2027-03-31-21"),
+        (.year, .timestamp(732_483_200_305_656), .int(23), "1993"),
+        (.month, .timestamp(732_483_200_305_656), .int(278), "1993-03"),
+        (.day, .timestamp(732_483_200_305_656), .date(8477), "1993-03-18"),
+        (.hour, .timestamp(732_483_200_305_656), .int(203467), "1993-03-18-19"),
+        (.year, .timestamptz(393_127_285_874_068), .int(12), "1982"),
+        (.month, .timestamptz(393_127_285_874_068), .int(149), "1982-06"),
+        (.day, .timestamptz(393_127_285_874_068), .date(4550), "1982-06-17"),
+        (.hour, .timestamptz(393_127_285_874_068), .int(109202), "1982-06-17-02"),
+        (.year, .timestamptz(-1_505_088_796_307_240), .int(-48), "1922"),
+        (.month, .timestamptz(-1_505_088_796_307_240), .int(-573), "1922-04"),
+        (.day, .timestamptz(-1_505_088_796_307_240), .date(-17421), "1922-04-22"),
+        (.hour, .timestamptz(-1_505_088_796_307_240), .int(-418081), "1922-04-22-23"),
+        (.year, .timestamptz(-1_577_560_439_466_853), .int(-50), "1920"),
+        (.month, .timestamptz(-1_577_560_439_466_853), .int(-600), "1920-01"),
+        (.day, .timestamptz(-1_577_560_439_466_853), .date(-18259), "1920-01-05"),
+        (.hour, .timestamptz(-1_577_560_439_466_853), .int(-438212), "1920-01-05-04"),
+        (.year, .timestampNanos(589_532_622_780_377_434), .int(18), "1988"),
+        (.month, .timestampNanos(589_532_622_780_377_434), .int(224), "1988-09"),
+        (.day, .timestampNanos(589_532_622_780_377_434), .date(6823), "1988-09-06"),
+        (.hour, .timestampNanos(589_532_622_780_377_434), .int(163759), "1988-09-06-07"),
+        (.year, .timestampNanos(1_831_649_913_953_718_579), .int(58), "2028"),
+        (.month, .timestampNanos(1_831_649_913_953_718_579), .int(696), "2028-01"),
+        (.day, .timestampNanos(1_831_649_913_953_718_579), .date(21199), "2028-01-16"),
+        (.hour, .timestampNanos(1_831_649_913_953_718_579), .int(508791), "2028-01-16-15"),
+        (.year, .timestampNanos(947_926_737_989_721_642), .int(30), "2000"),
+        (.month, .timestampNanos(947_926_737_989_721_642), .int(360), "2000-01"),
+        (.day, .timestampNanos(947_926_737_989_721_642), .date(10971), "2000-01-15"),
+        (.hour, .timestampNanos(947_926_737_989_721_642), .int(263312), "2000-01-15-08"),
+        (.year, .timestamptzNanos(706_879_595_327_729_599), .int(22), "1992"),
+        (.month, .timestamptzNanos(706_879_595_327_729_599), .int(268), "1992-05"),
+        (.day, .timestamptzNanos(706_879_595_327_729_599), .date(8181), "1992-05-26"),
+        (.hour, .timestamptzNanos(706_879_595_327_729_599), .int(196355), "1992-05-26-11"),
+        (.year, .timestamptzNanos(-1_668_828_586_812_907_001), .int(-53), "1917"),
+        (.month, .timestamptzNanos(-1_668_828_586_812_907_001), .int(-635), "1917-02"),
+        (.day, .timestamptzNanos(-1_668_828_586_812_907_001), .date(-19316), "1917-02-12"),
+        (.hour, .timestamptzNanos(-1_668_828_586_812_907_001), .int(-463564), "1917-02-12-20"),
+        (.year, .timestamptzNanos(-1_682_371_372_887_663_430), .int(-54), "1916"),
+        (.month, .timestamptzNanos(-1_682_371_372_887_663_430), .int(-640), "1916-09"),
+        (.day, .timestamptzNanos(-1_682_371_372_887_663_430), .date(-19472), "1916-09-09"),
+        (.hour, .timestamptzNanos(-1_682_371_372_887_663_430), .int(-467326), "1916-09-09-02"),
+        (.year, .date(26260), .int(71), "2041"),
+        (.month, .date(26260), .int(862), "2041-11"),
+        (.day, .date(26260), .date(26260), "2041-11-24"),
+        (.year, .date(-21273), .int(-59), "1911"),
+        (.month, .date(-21273), .int(-699), "1911-10"),
+        (.day, .date(-21273), .date(-21273), "1911-10-05"),
+        (.year, .date(-11021), .int(-31), "1939"),
+        (.month, .date(-11021), .int(-363), "1939-10"),
+        (.day, .date(-11021), .date(-11021), "1939-10-30"),
+        (.bucket(7), .long(1308126745423487424), .int(3), "3"),
+        (.truncate(1), .long(1308126745423487424), .long(1308126745423487424), "1308126745423487424"),
+        (.bucket(2), .long(-2353849872213847867), .int(0), "0"),
+        (.truncate(64), .long(-2353849872213847867), .long(-2353849872213847872), "-2353849872213847872"),
+        (.bucket(1000), .long(2195339552552519092), .int(453), "453"),
+        (.truncate(64), .long(2195339552552519092), .long(2195339552552519040), "2195339552552519040"),
+        (.bucket(1000), .int(-798231825), .int(382), "382"),
+        (.truncate(5), .int(-798231825), .int(-798231825), "-798231825"),
+        (.bucket(7), .int(-859994195), .int(6), "6"),
+        (.truncate(2), .int(-859994195), .int(-859994196), "-859994196"),
+        (.bucket(2), .int(-219755462), .int(0), "0"),
+        (.truncate(1), .int(-219755462), .int(-219755462), "-219755462"),
+        (.bucket(1000), .string("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), .int(151), "151"),
+        (.truncate(2), .string("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), .string("xx"), "xx"),
+        (.bucket(7), .string("日本語"), .int(6), "6"),
+        (.truncate(10), .string("日本語"), .string("日本語"), "日本語"),
+        (.bucket(2), .string("a b"), .int(1), "1"),
+        (.truncate(1), .string("a b"), .string("a"), "a"),
+        (.bucket(16), .decimal(unscaled: 256676354878110, scale: 3), .int(6), "6"),
+        (
+            .truncate(5), .decimal(unscaled: 256676354878110, scale: 3), .decimal(unscaled: 256676354878110, scale: 3),
+            "256676354878.110"
+        ),
+        (.bucket(1000), .decimal(unscaled: -211466787987313, scale: 3), .int(824), "824"),
+        (
+            .truncate(64), .decimal(unscaled: -211466787987313, scale: 3),
+            .decimal(unscaled: -211466787987328, scale: 3), "-211466787987.328"
+        ),
+        (.bucket(2), .decimal(unscaled: 27282290416861, scale: 3), .int(1), "1"),
+        (
+            .truncate(1), .decimal(unscaled: 27282290416861, scale: 3), .decimal(unscaled: 27282290416861, scale: 3),
+            "27282290416.861"
+        ),
+        (.bucket(2), .binary([41, 130, 94, 121]), .int(0), "0"),
+        (.truncate(1), .binary([41, 130, 94, 121]), .binary([41]), "KQ=="),
+        (.bucket(1000), .binary([129, 60, 170, 165]), .int(767), "767"),
+        (.truncate(5), .binary([129, 60, 170, 165]), .binary([129, 60, 170, 165]), "gTyqpQ=="),
+        (.bucket(16), .binary([136, 18, 21, 227, 44, 171]), .int(13), "13"),
+        (.truncate(1), .binary([136, 18, 21, 227, 44, 171]), .binary([136]), "iA=="),
+        (.bucket(16), .date(21031), .int(0), "0"),
+        (.bucket(2), .date(-55947), .int(0), "0"),
+        (.bucket(2), .date(29419), .int(1), "1"),
+    ]
+
+    @Test(arguments: results)
+    func `a result and its text are those of another implementation`(
+        _ transform: Transform, _ value: Datum, _ result: Datum, _ text: String
+    ) {
+        #expect(transform.apply(value) == result)
+        #expect(transform.humanString(result) == text)
+    }
+}
