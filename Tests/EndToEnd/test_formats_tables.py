@@ -32,9 +32,10 @@ def clickhouse(tmp_path_factory):
     engine.close()
 
 
-def random_table(driver, root, seed, version, kinds, nested=True, partitioned=True, rows=120):
+def random_table(
+        driver, root, seed, version, kinds, nested=True, partitioned=True, rows=120, table_name="db.t", writer=None, **limits):
     """A table with three commits: (table, schema, rows). Every row has a key of its own."""
-    generator = Generator(seed, kinds=kinds, nested=nested)
+    generator = Generator(seed, kinds=kinds, nested=nested, **limits)
     schema = [KEY] + generator.schema(generator.random.randint(1, 7))
     described = iceberg_schema(schema)
     ids = {field["name"]: field["id"] for field in described["fields"]}
@@ -51,7 +52,7 @@ def random_table(driver, root, seed, version, kinds, nested=True, partitioned=Tr
                 "source-id": ids[field["name"]], "transform": "identity",
                 "direction": generator.random.choice(["asc", "desc"]),
                 "null-order": generator.random.choice(["nulls-first", "nulls-last"])})
-    table = Table(driver, root)
+    table = Table(driver, root, table_name)
     table.ask(
         "create", schema=described, spec={"spec-id": 0, "fields": spec},
         **({"order": {"order-id": 1, "fields": order}} if order else {}),
@@ -60,7 +61,7 @@ def random_table(driver, root, seed, version, kinds, nested=True, partitioned=Tr
     for index, row in enumerate(values):
         row["key"] = index
     for part in range(3):
-        table.ask("append", rows=iceberg_rows(values[part::3], schema))
+        table.ask("append", rows=iceberg_rows(values[part::3], schema), writer=writer or {})
     return table, schema, values
 
 

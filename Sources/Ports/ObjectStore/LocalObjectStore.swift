@@ -69,9 +69,9 @@ public struct LocalObjectStore: ObjectStore {
 
     public func uri(of location: ObjectLocation) -> String { "file://\(files.path(of: location))" }
 
-    /// Takes `file:///root/bucket/key` and, as Hadoop writes it, `file:/root/bucket/key`.
+    /// Takes `file:///root/bucket/key` and, as Hadoop writes it, `file:/root/bucket/key` or just `/root/bucket/key`.
     public func location(of uri: String) throws(ObjectStoreError) -> ObjectLocation {
-        let path = uri.hasPrefix("file:///") ? uri.dropFirst(7) : uri.hasPrefix("file:/") ? uri.dropFirst(5) : ""
+        let path = uri.hasPrefix("file:///") ? uri.dropFirst(7) : uri.hasPrefix("file:/") ? uri.dropFirst(5) : uri[...]
         guard path.utf8.starts(with: "\(root)/".utf8) else {
             throw ObjectStoreError(
                 .invalidName, "\"\(uri.prefix(300))\" does not lie in the object store file://\(root)")
