@@ -1,7 +1,9 @@
 import Bitmaps
+import Clocks
 import IcebergSpec
 import IcebergTable
 import JSONFormat
+import ObjectStore
 import ParquetFormat
 import PuffinFormat
 import Testing
@@ -146,6 +148,23 @@ import Testing
         #expect(throws: DataError.self) { _ = try TableWriterOptions(properties: [key: value]) }
     }
 
+    @Test func `properties say what manifests tell of columns`() throws {
+        let schema = try Schema(fields: Self.fields)
+        let metadata = try writingTable(
+            schema,
+            properties: [
+                "write.metadata.metrics.default": "counts", "write.metadata.metrics.column.kind": "truncate(2)",
+                "write.metadata.metrics.column.at": "none",
+            ])
+        let values = try writingRows(schema, #"{"id": 1, "kind": "abc", "at": "2024-01-01T00:00:00+00:00"}"#)
+        let file = try write(metadata, values)[0].file
+        #expect(file.valueCounts[1] == 1)
+        #expect(file.lowerBounds[1] == nil)
+        #expect(file.lowerBounds[2] == Array("ab".utf8))
+        #expect(file.upperBounds[2] == Array("ac".utf8))
+        #expect(file.valueCounts[3] == nil)
+    }
+
     @Test func `properties lay files out`() throws {
         let options = try TableWriterOptions(properties: [
             "write.target-file-size-bytes": "1000", "write.parquet.row-group-size-bytes": "2000",
@@ -154,6 +173,60 @@ import Testing
         #expect(options.targetFileBytes == 1000)
         #expect(options.parquet.rowGroupBytes == 2000)
         #expect(options.parquet.codec == .gzip(level: 9))
+    }
+}
+
+@Suite struct `Shredding columns` {
+    @Test(arguments: [UInt64](1...20))
+    func `columns of a batch are taken apart as the rows were`(seed: UInt64) async throws {
+        let element = IcebergType.structure([
+            .optional(20, "a", .list(elementID: 22, .int)), .required(21, "b", .decimal(precision: 30, scale: 2)),
+        ])
+        let schema = try Schema(fields: [
+            .required(1, "id", .long), .optional(2, "text", .string), .required(3, "id16", .uuid),
+            .optional(4, "nested", .list(elementID: 5, element)),
+            .optional(6, "map", .map(keyID: 7, .string, valueID: 8, .map(keyID: 9, .date, valueID: 10, .double))),
+            .optional(
+                11, "group",
+                .structure([.optional(12, "flag", .boolean), .optional(13, "price", .decimal(precision: 9, scale: 1))])),
+            .optional(14, "nothing", .unknown),
+        ])
+        let random = WritingRandom(seed)
+        var shredder = try RowShredder(schema)
+        for _ in 0..<50 { try shredder.append(schema.fields.map { RowValue.random($0, random) }) }
+        let parquetSchema = shredder.parquetSchema
+        let rows = try shredder.take()
+        let metadata = try writingTable(schema, formatVersion: 3)
+        var writer = try TableWriter(metadata, options: TableWriterOptions(), random: random)
+        // Ids of a new table are assigned anew, in the same places.
+        try writer.append(rows)
+        let store = MemoryObjectStore()
+        let file = try writer.finish()[0]
+        _ = try await store.putIfAbsentProved(try store.location(of: file.file.path), file.bytes)
+        let loader = ManifestLoader(store: store)
+        let prepared = try await Append(files: [file.file]).prepare(base: metadata, loader: loader)
+        for object in prepared.objects { _ = try await store.putIfAbsentProved(object.location, object.bytes) }
+        let table = try metadata.applying(prepared.updates, at: Timestamp(milliseconds: 1_700_000_001_000))
+        var batches: [ColumnBatch] = []
+        for try await batch in TableScan(table, loader: loader).batches() { batches.append(batch) }
+        #expect(batches.count == 1)
+        let shredded = try BatchShredder(parquetSchema: parquetSchema)
+            .shred(try #require(batches.first).columns, rowCount: 50)
+        #expect(shredded == rows)
+    }
+
+    @Test func `a required value that is missing in columns is named`() throws {
+        let schema = try Schema(fields: [.required(1, "l", .list(elementID: 2, .int, elementRequired: true))])
+        let element = try ColumnVector(
+            field: .optional(2, "element", .int), count: 3, validity: [true, true, false], values: .int([1, 2, 0]))
+        let required = ColumnVector(
+            unchecked: .required(2, "element", .int), count: 3, validity: element.validity, values: element.values)
+        let list = try ColumnVector(
+            field: schema.fields[0], count: 2, values: .list(offsets: [0, 1, 3], element: required))
+        let batch = try ColumnBatch(columns: [list], rowCount: 2)
+        var writer = try TableWriter(try writingTable(schema), options: TableWriterOptions())
+        let error = try #require(throws: DataError.self) { try writer.append(batch) }
+        #expect("\(error)" == "row 1, column l.element: a required value is missing")
     }
 }
 

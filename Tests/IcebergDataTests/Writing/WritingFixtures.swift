@@ -56,3 +56,30 @@ func writtenIntegers(_ bytes: [UInt8], _ name: String) throws -> [Int64?] {
     }
     return result
 }
+
+extension RowValue {
+    /// A value of a field, null where it may be.
+    static func random(_ field: NestedField, _ random: WritingRandom) -> RowValue {
+        if field.type == .unknown || !field.required && random.next(below: 3) == 0 { return .null }
+        let bits = random.next()
+        switch field.type {
+        case .boolean: return .primitive(.boolean(bits & 1 == 0))
+        case .int: return .primitive(.int(Int32(truncatingIfNeeded: bits)))
+        case .long: return .primitive(.long(Int64(bitPattern: bits)))
+        case .double: return .primitive(.double(Double(Int32(truncatingIfNeeded: bits)) / 8))
+        case .date: return .primitive(.date(Int32(bits % 40_000)))
+        case .uuid: return .primitive(.uuid(UUID(high: bits, low: random.next())))
+        case .decimal(_, let scale):
+            return .primitive(.decimal(unscaled: Int128(Int32(truncatingIfNeeded: bits) / 4), scale: scale))
+        case .structure(let fields): return .structure(fields.map { .random($0, random) })
+        case .list(let list):
+            return .list((0..<(bits % 4)).map { _ in .random(list.elementField, random) })
+        case .map(let map):
+            return .map(
+                (0..<(bits % 3)).map { _ in
+                    Entry(key: .random(map.keyField, random), value: .random(map.valueField, random))
+                })
+        default: return .primitive(.string(String(repeating: "x", count: Int(bits % 5))))
+        }
+    }
+}

@@ -16,6 +16,7 @@ public struct TableWriter: ~Copyable {
     private let options: TableWriterOptions
     private let router: PartitionRouter
     private let ordering: RowOrdering?
+    private let metrics: MetricsConfiguration
     private var places: FilePlaces
     private var shredder: RowShredder
     private var open: [[Datum?]: OpenDataFile] = [:]
@@ -44,6 +45,7 @@ public struct TableWriter: ~Copyable {
         ordering =
             options.sorts && !order.isUnsorted
             ? RowOrdering(order: order, schema: schema, parquetSchema: shredder.parquetSchema) : nil
+        metrics = MetricsConfiguration(metadata)
         self.options = options
         places = FilePlaces(metadata, random: random)
     }
@@ -131,7 +133,7 @@ public struct TableWriter: ~Copyable {
                 bytes: result.bytes,
                 file: DataFile.make(
                     from: result.summary, path: path, schema: tableSchema, spec: router.spec,
-                    partition: file.partition, sortOrderID: ordering?.order.orderID)))
+                    partition: file.partition, sortOrderID: ordering?.order.orderID, metrics: metrics)))
     }
 }
 
