@@ -131,6 +131,8 @@ import Testing
         let shown = try await inspected("manifest", longer, exitCode: 1)
         #expect(shown["entries"] == whole["entries"])
         #expect(shown["entries"]?.array?.isEmpty == false)
+        let block = try #require(shown["blocks"]?.array?.first)
+        #expect(block["bytes"]?.integer == Int64(bytes.count) - (block["offset"]?.integer ?? 0))
         for length in stride(from: 0, to: bytes.count, by: 7) {
             let file = try table.directory.write(Array(bytes.prefix(length)), "cut.avro")
             let result = await InspectCommand.run(["manifest", file])

@@ -67,6 +67,7 @@ public struct AvroFileReader: Sendable {
     /// The next block, decompressed; nil at the end of the file.
     public mutating func nextBlock() throws(AvroError) -> AvroBlock? {
         guard !decoder.isAtEnd else { return nil }
+        let start = decoder.offset
         let count = try decoder.readLong()
         let size = try decoder.readLong()
         guard count >= 0, let length = Int(exactly: size) else {
@@ -82,13 +83,16 @@ public struct AvroFileReader: Sendable {
             throw AvroError(.tooLarge, "a block states \(count) objects in \(content.count) bytes")
         }
         if isEmpty { emptyObjects += count }
-        return AvroBlock(count: Int(count), decoder: AvroDecoder(content, limits: limits))
+        return AvroBlock(
+            count: Int(count), range: start..<decoder.offset, decoder: AvroDecoder(content, limits: limits))
     }
 }
 
 /// One block of a file: `count` objects of the file's schema, one after the other.
 public struct AvroBlock: Sendable {
     public let count: Int
+    /// The bytes of the file that it takes, count, length and sync marker included.
+    public let range: Range<Int>
     public var decoder: AvroDecoder
 
     /// Throws unless the objects took all of the block's bytes.

@@ -35,7 +35,10 @@ enum AvroInspection {
             report[key] = .array(records)
         }
         while var block = try file.nextBlock() {
-            blocks.append(["records": JSONValue(block.count), "decompressed bytes": JSONValue(block.decoder.remaining)])
+            blocks.append([
+                "records": JSONValue(block.count), "offset": JSONValue(block.range.lowerBound),
+                "bytes": JSONValue(block.range.count), "decompressed bytes": JSONValue(block.decoder.remaining),
+            ])
             count += block.count
             for _ in 0..<block.count {
                 guard records.count < limit ?? .max else { break }

@@ -49,8 +49,9 @@ enum ParquetNames {
         case .interval: "INTERVAL"
         case .float16: "FLOAT16"
         case .variant(let version): "VARIANT(\(version))"
-        case .geometry: "GEOMETRY"
-        case .geography: "GEOGRAPHY"
+        case .geometry(let crs): "GEOMETRY(\(crs ?? "OGC:CRS84"))"
+        case .geography(let crs, let algorithm):
+            "GEOGRAPHY(\(crs ?? "OGC:CRS84"), \(algorithm.map { "\($0)" } ?? "spherical"))"
         }
     }
 
