@@ -26,24 +26,30 @@ public struct NameMapping: Hashable, Sendable {
     public static let property = "schema.name-mapping.default"
 
     public let fields: [Field]
+    /// Places of the outermost fields by name: files may have thousands of columns.
+    private let places: [String: Int]
 
     /// - Throws: `.invalid` for a name given twice at one level, or an id given twice; `.limitExceeded`.
     public init(fields: [Field]) throws(IcebergError) {
         var ids: Set<Int> = []
         var count = 0
         try Self.check(fields, depth: 1, ids: &ids, count: &count)
-        self.fields = fields
+        self.init(trusted: fields)
     }
 
     /// Every field by its present name.
     public init(schema: Schema) {
-        fields = schema.fields.map { Self.mapping(of: $0) }
+        self.init(trusted: schema.fields.map { Self.mapping(of: $0) })
     }
 
-    private init(trusted fields: [Field]) { self.fields = fields }
+    private init(trusted fields: [Field]) {
+        self.fields = fields
+        let places = fields.enumerated().flatMap { field in field.element.names.map { ($0, field.offset) } }
+        self.places = Dictionary(places) { first, _ in first }
+    }
 
-    /// The column of the table that has the name.
-    public func field(named name: String) -> Field? { fields.first { $0.names.contains(name) } }
+    /// The column of the table that has the name. Constant time.
+    public func field(named name: String) -> Field? { places[name].map { fields[$0] } }
 
     /// The field reached by the names of a file's columns from the outermost inwards: `["items", "element", "price"]`.
     public func field(path: [String]) -> Field? {

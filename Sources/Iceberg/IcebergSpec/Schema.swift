@@ -41,6 +41,11 @@ public struct Schema: Sendable {
         return found.count == 1 ? found.first?.field : nil
     }
 
+    /// Ids by full names in lower case; names that differ in case alone have several.
+    var idsByLowercasedName: [String: [Int]] {
+        Dictionary(grouping: index.entries.keys) { index.entries[$0]?.fullName.lowercased() ?? "" }
+    }
+
     public func fullName(id: Int) -> String? { index.entries[id]?.fullName }
 
     /// Id of the struct, list or map field that directly holds the field; nil for a column of the table.

@@ -44,7 +44,13 @@ extension Predicate {
 /// Makes tests of one schema's columns.
 private struct PredicateBinder {
     let schema: Schema
-    let ignoringCase: Bool
+    /// Nil where the case of names counts.
+    private let lowercased: [String: [Int]]?
+
+    init(schema: Schema, ignoringCase: Bool) {
+        self.schema = schema
+        lowercased = ignoringCase ? schema.idsByLowercasedName : nil
+    }
 
     /// A term whose column is found.
     private struct Subject {
@@ -86,8 +92,11 @@ private struct PredicateBinder {
 
     private func field(_ reference: Term.Reference) -> NestedField? {
         switch reference {
-        case .id(let id): schema.field(id: id)
-        case .name(let name): ignoringCase ? schema.field(namedIgnoringCase: name) : schema.field(named: name)
+        case .id(let id): return schema.field(id: id)
+        case .name(let name):
+            guard let lowercased else { return schema.field(named: name) }
+            guard let ids = lowercased[name.lowercased()], ids.count == 1 else { return nil }
+            return schema.field(id: ids[0])
         }
     }
 
