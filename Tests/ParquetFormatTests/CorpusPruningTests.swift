@@ -40,6 +40,22 @@ struct CorpusPruningTests {
         #expect(pruned > 10, "\(pruned) of \(compared)")
     }
 
+    @Test func `stated counts of NaN are those of the values`() throws {
+        let reader = try ParquetReader(try CorpusTests.bytes("floating_orders_nan_count.parquet"))
+        var counted = 0
+        for group in reader.metadata.rowGroups.indices {
+            for leaf in reader.schema.leaves {
+                let statistics = reader.metadata.rowGroups[group].columns[leaf.index].statistics
+                guard leaf.physicalType == .float || leaf.physicalType == .double else { continue }
+                let predicate = ColumnPredicate.test(leaf: leaf.index, .isNaN)
+                let rows = try reader.read(rowGroup: group, leaves: [leaf.index], where: predicate)
+                #expect(statistics?.nanCount == Int64(rows.rowCount), "row group \(group), \(leaf.name)")
+                counted += rows.rowCount
+            }
+        }
+        #expect(counted > 0)
+    }
+
     /// Comparisons with some of a column's own values.
     private static func tests(_ values: ColumnValues) -> [ColumnTest] {
         let literals = stride(from: 0, to: values.count, by: max(1, values.count / 4)).compactMap { index in

@@ -237,6 +237,14 @@ import Testing
         #expect(fetched * 4 < whole, "\(fetched) of \(whole) bytes")
     }
 
+    @Test func `a maximum rules out greater numbers only where no NaN was counted`() throws {
+        let metadata = try ParquetReader(try Self.file(seed: 3, pageIndex: true).bytes).metadata
+        let above = ColumnTest.greater(.floating(1e9))
+        #expect(try metadata.rowGroups(where: .test(leaf: 7, above)) == [])
+        #expect(try metadata.rowGroups(where: .test(leaf: 3, above)) == [0], "NaN is above every number")
+        #expect(try metadata.rowGroups(where: .test(leaf: 3, .less(.floating(-.infinity)))) == [])
+    }
+
     @Test func `a scan whose statistics exclude every row fetches nothing`() throws {
         let (bytes, _) = try Self.file(seed: 3, pageIndex: true)
         let metadata = try ParquetReader(bytes).metadata

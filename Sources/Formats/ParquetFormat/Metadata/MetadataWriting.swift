@@ -93,5 +93,6 @@ extension ThriftWriter {
         field(6, statistics.min?.bytes)
         field(7, statistics.max?.isExact)
         field(8, statistics.min?.isExact)
+        field(9, statistics.nanCount)
     }
 }

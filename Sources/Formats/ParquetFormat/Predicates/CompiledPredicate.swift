@@ -91,7 +91,7 @@ private struct LiteralCompiler {
         case .isNull: return .isNull
         case .isNotNull: return .isNotNull
         case .isNaN, .isNotNaN:
-            guard leaf.physicalType == .float || leaf.physicalType == .double else { throw error("is no number") }
+            guard leaf.isFloatingPoint else { throw error("is no number") }
             return .numbers(NumberSet(points: [.max], isNegated: test == .isNotNaN))
         default: break
         }

@@ -51,7 +51,7 @@ extension CompiledTest {
     private func keys(_ bounds: RowBounds) -> ClosedRange<Int64> {
         let low = bounds.least.flatMap { NumberKey.of(plain: $0, leaf) } ?? .min
         var high = bounds.greatest.flatMap { NumberKey.of(plain: $0, leaf) } ?? .max
-        if leaf.physicalType == .float || leaf.physicalType == .double {
+        if leaf.isFloatingPoint {
             high = bounds.nanCount == 0 ? min(high, .max - 1) : .max
         }
         return low <= high ? low...high : .min ... .max

@@ -145,13 +145,13 @@ struct ColumnChunkDecoder {
             if skips(page.valueCount, rows) { return }
             var cursor = ByteCursor(try decompressed(body, Int(header.uncompressedSize), &scratch))
             let count = Int(page.valueCount)
-            try Self.readLevels(
+            try LevelDecoder.decode(
                 &cursor, count, page.repetitionEncoding, leaf.maxRepetitionLevel, into: &repetitionLevels)
             if areLevelsImplicit, page.definitionEncoding == Encoding.rle {
                 try readDefinitionLevels(try cursor.lengthPrefixed("levels"), count)
             } else {
                 storeImplicitLevels()
-                try Self.readLevels(
+                try LevelDecoder.decode(
                     &cursor, count, page.definitionEncoding, leaf.maxDefinitionLevel, into: &definitionLevels)
             }
             try readValues(&sink, cursor.rest, count, page.encoding)
@@ -221,7 +221,7 @@ struct ColumnChunkDecoder {
         let repetition = try cursor.take(Int(page.repetitionBytes), "repetition levels")
         let definition = try cursor.take(Int(page.definitionBytes), "definition levels")
         if leaf.maxRepetitionLevel > 0 {
-            try Self.appendLevels(repetition, count, leaf.maxRepetitionLevel, to: &repetitionLevels)
+            try LevelDecoder.append(repetition, count, leaf.maxRepetitionLevel, to: &repetitionLevels)
         }
         if leaf.maxDefinitionLevel > 0 { try readDefinitionLevels(definition, count) }
         let size = Int(header.uncompressedSize) - repetition.count - definition.count
@@ -240,62 +240,13 @@ struct ColumnChunkDecoder {
             if HybridDecoder.isOneRun(runs, width: width, of: leaf.maxDefinitionLevel, count: count) { return }
             storeImplicitLevels()
         }
-        try Self.appendLevels(runs, count, leaf.maxDefinitionLevel, to: &definitionLevels)
+        try LevelDecoder.append(runs, count, leaf.maxDefinitionLevel, to: &definitionLevels)
     }
 
     private mutating func storeImplicitLevels() {
         guard areLevelsImplicit else { return }
         areLevelsImplicit = false
         definitionLevels = [UInt8](repeating: leaf.maxDefinitionLevel, count: levelsRead)
-    }
-
-    private static func readLevels(
-        _ cursor: inout ByteCursor, _ count: Int, _ encoding: Int32, _ maximum: UInt8,
-        into levels: inout [UInt8]
-    ) throws(ParquetError) {
-        guard maximum > 0 else { return }
-        switch encoding {
-        case Encoding.rle:
-            try appendLevels(try cursor.lengthPrefixed("levels"), count, maximum, to: &levels)
-        case Encoding.bitPacked:
-            let width = HybridEncoder.bitWidth(maximum: Int(maximum))
-            let bytes = try cursor.take((count * width + 7) / 8, "levels")
-            try append(count, maximum, to: &levels) { target throws(ParquetError) in
-                _ = try HybridDecoder.decodeBitPacked(bytes, width: width, count: count, into: target)
-            }
-        default: throw encodingUnsupported(encoding, "level")
-        }
-    }
-
-    private static func appendLevels(
-        _ runs: UnsafeRawBufferPointer, _ count: Int, _ maximum: UInt8,
-        to levels: inout [UInt8]
-    ) throws(ParquetError) {
-        let width = HybridEncoder.bitWidth(maximum: Int(maximum))
-        try append(count, maximum, to: &levels) { target throws(ParquetError) in
-            try HybridDecoder.decode(runs, width: width, count: count, into: target, "levels")
-        }
-    }
-
-    private static func append(
-        _ count: Int, _ maximum: UInt8, to levels: inout [UInt8],
-        _ decode: (UnsafeMutablePointer<UInt8>) throws(ParquetError) -> Void
-    ) throws(ParquetError) {
-        var result: Result<Void, ParquetError> = .success(())
-        var highest: UInt8 = 0
-        levels.append(addingCapacity: count) { span in
-            span.withUnsafeMutableBufferPointer { buffer, filled in
-                guard let target = buffer.baseAddress, count > 0 else { return }
-                result = Result { () throws(ParquetError) in try decode(target) }
-                guard case .success = result else { return }
-                for index in 0..<count { highest = max(highest, target[index]) }
-                filled = count
-            }
-        }
-        try result.get()
-        guard highest <= maximum else {
-            throw ParquetError(.corrupt, at: "levels", "a level of \(highest), the schema has at most \(maximum)")
-        }
     }
 
     // MARK: - Values

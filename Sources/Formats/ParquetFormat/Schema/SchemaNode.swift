@@ -84,6 +84,9 @@ public struct SchemaLeaf: Hashable, Sendable {
     /// Repeated fields on the path.
     public let maxRepetitionLevel: UInt8
 
+    /// Whether values can be NaN, which has no place between bounds. (Half precision has no bounds here.)
+    var isFloatingPoint: Bool { physicalType == .float || physicalType == .double }
+
     /// The path as people write it: `extensions.key_value.key`.
     public var name: String { path.joined(separator: ".") }
 }

@@ -108,6 +108,7 @@ final class ColumnChunkWriter {
             case .v1: try writeDataPage(column, view, part, encoding, &chunk, &output)
             case .v2: try writeDataPageV2(column, view, part, encoding, &chunk, &output)
             }
+            let nansBefore = chunk.nanCount
             let bounds = comparison.bounds(view, part.values, dictionary: dictionary, nanCount: &chunk.nanCount)
             if let bounds { chunk.merge(bounds, comparison) }
             let sizes =
@@ -116,8 +117,8 @@ final class ColumnChunkWriter {
             chunk.merge(sizes)
             chunk.pageIndex.append(
                 offset: offset, compressedSize: Int(output.position - offset), firstRow: part.rows.lowerBound,
-                valueCount: part.values.count, nullCount: part.levels.count - part.values.count, bounds: bounds,
-                sizes: sizes)
+                valueCount: part.values.count, nullCount: part.levels.count - part.values.count,
+                nanCount: chunk.nanCount - nansBefore, bounds: bounds, sizes: sizes)
         }
         let type = options.dataPageVersion == .v1 ? PageType.data : PageType.dataV2
         chunk.metadata.encodingStatistics.append(

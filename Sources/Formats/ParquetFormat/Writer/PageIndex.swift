@@ -5,6 +5,7 @@ struct PageIndex {
         var compressedSize: Int32
         var firstRow: Int64
         var nullCount: Int64
+        var nanCount: Int64
         var isNull: Bool
         var bounds: ValueBounds?
         var sizes: SizeStatistics?
@@ -15,13 +16,13 @@ struct PageIndex {
     private var pages: [Page] = []
 
     mutating func append(
-        offset: Int64, compressedSize: Int, firstRow: Int, valueCount: Int, nullCount: Int, bounds: ValueBounds?,
-        sizes: SizeStatistics?
+        offset: Int64, compressedSize: Int, firstRow: Int, valueCount: Int, nullCount: Int, nanCount: Int64,
+        bounds: ValueBounds?, sizes: SizeStatistics?
     ) {
         pages.append(
             Page(
                 offset: offset, compressedSize: Int32(compressedSize), firstRow: Int64(firstRow),
-                nullCount: Int64(nullCount), isNull: valueCount == 0, bounds: bounds, sizes: sizes))
+                nullCount: Int64(nullCount), nanCount: nanCount, isNull: valueCount == 0, bounds: bounds, sizes: sizes))
     }
 
     func offsetIndex() -> [UInt8] {
@@ -70,6 +71,7 @@ struct PageIndex {
                 writer.list(field, .int64, Array(counts.joined())) { $0.element($1) }
             }
         }
+        if leaf.isFloatingPoint { writer.list(8, .int64, pages) { $0.element($1.nanCount) } }
         writer.stop()
         return writer.bytes
     }

@@ -29,7 +29,7 @@ public struct ParquetWriter: ~Copyable {
         columns = schema.leaves.map { leaf in
             ColumnSummary(
                 leaf: leaf, compressedBytes: 0, uncompressedBytes: 0, valueCount: 0, nullCount: 0,
-                nanCount: leaf.physicalType == .float || leaf.physicalType == .double ? 0 : nil)
+                nanCount: leaf.isFloatingPoint ? 0 : nil)
         }
         columnBounds = Array(repeating: nil, count: schema.leaves.count)
         output = FileOutput(bytes: Self.magic)
@@ -140,7 +140,8 @@ public struct ParquetWriter: ~Copyable {
         chunk.metadata.statistics = ColumnStatistics(
             nullCount: chunk.nullCount, distinctCount: chunk.distinctCount,
             min: chunk.bounds.flatMap { ColumnBound.min($0.min, limit: limit, leaf: leaf) },
-            max: chunk.bounds.flatMap { ColumnBound.max($0.max, limit: limit, leaf: leaf) })
+            max: chunk.bounds.flatMap { ColumnBound.max($0.max, limit: limit, leaf: leaf) },
+            nanCount: leaf.isFloatingPoint ? chunk.nanCount : nil)
         columns[index].compressedBytes += chunk.metadata.totalCompressedSize
         columns[index].uncompressedBytes += chunk.metadata.totalUncompressedSize
         columns[index].valueCount += chunk.metadata.valueCount
