@@ -109,7 +109,7 @@ def measure(runs, parties):
 def report(title, rows, memory, best):
     print(f"\n{title}")
     for name, result in best.items():
-        line = f"  {name:16}{result['seconds'] * 1000:>10,.1f} ms {rows / result['seconds']:>13,.0f} rows/s"
+        line = f"  {name:16}{result['seconds'] * 1000:>10,.1f} ms {result['cpu'] * 1000:>10,.1f} ms cpu {rows / result['seconds']:>13,.0f} rows/s"
         if memory:
             line += f" {memory / result['seconds'] / 1e6:>8,.0f} MB/s"
         if "bytes" in result:
