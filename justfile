@@ -34,7 +34,7 @@ test *arguments:
 fuzz target="" seconds="600":
     deploy/fuzz.sh "{{ target }}" {{ seconds }}
 
-# A benchmark: ingest, parquet
+# A benchmark: ingest, parquet, planning
 bench name *arguments:
     deploy/bench.sh {{ name }} {{ arguments }}
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a benchmark against named peers in the same run and prints the ratios: bench.sh ingest|parquet|… [options]
+# Runs a benchmark against named peers in the same run and prints the ratios: bench.sh ingest|parquet|planning [options]
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -15,6 +15,7 @@ if ! cmp -s Tests/EndToEnd/requirements.txt "$tools/installed.txt"; then
 fi
 case $name in
     parquet) ANALYTICS_MODULES=ParquetFormat deploy/build.sh --product formats-benchmark ;;
+    planning) ANALYTICS_MODULES=IcebergTable deploy/build.sh --product planning-benchmark ;;
     ingest)
         deploy/build.sh
         deploy/demo/prepare.sh

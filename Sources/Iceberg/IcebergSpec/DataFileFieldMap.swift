@@ -47,9 +47,9 @@ public struct FieldMap<Value: FieldMapValue>: Sendable {
         return zip(decoded.ids, decoded.stored)
     }
 
-    /// Bytes of memory that values take beyond the map itself, about.
+    /// Bytes of memory that values take beyond the map itself, about: an array apiece for bounds.
     public var estimatedBytes: Int {
-        encoded.map { $0.end - $0.start } ?? ids.count * (4 + MemoryLayout<Value>.size)
+        encoded.map { $0.end - $0.start } ?? ids.count * (Value.self == Int64.self ? 12 : 60)
     }
 
     private mutating func decodeAll() {

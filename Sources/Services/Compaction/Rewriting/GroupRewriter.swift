@@ -188,7 +188,8 @@ struct GroupRewriter: Sendable {
             outputs.append(
                 DataFile.make(
                     from: file.summary, path: store.uri(of: location), schema: metadata.currentSchema, spec: spec,
-                    partition: group.partition, sortOrderID: produced.isSorted ? settings.sortOrderID : nil))
+                    partition: group.partition, sortOrderID: produced.isSorted ? settings.sortOrderID : nil,
+                    metrics: MetricsConfiguration(metadata)))
         }
         return RewrittenGroup(
             group: group, outputs: outputs, locations: locations, duplicatesRemoved: produced.duplicates,
