@@ -5,11 +5,16 @@
 #   deploy/test.sh              everything
 #   deploy/test.sh swift        only the Swift suites
 #   deploy/test.sh end-to-end   only the end-to-end suites; further arguments go to pytest
+#   deploy/test.sh spark        only the file and table formats against Spark and Iceberg's Java library, where the kit to
+#                               set them up (about 530 MB) lies beside the project; not part of everything
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 suite=${1:-all}
-case $suite in all | swift | end-to-end) ;; *) fail "the suite is '$suite': give swift, end-to-end, or nothing for all" ;; esac
+case $suite in
+    all | swift | end-to-end | spark) ;;
+    *) fail "the suite is '$suite': give swift, end-to-end, spark, or nothing for all" ;;
+esac
 cd "$root"
 started=$SECONDS
 
@@ -30,6 +35,24 @@ export SEAWEEDFS_BINARY=$tools/bin/weed
 # Public conformance data, where it lies beside the project; the suites say what they skip without it.
 [ ! -d "$root/../shared/corpora" ] || export ANALYTICS_CORPORA=$root/../shared/corpora
 say "PyIceberg, DuckDB, ClickHouse and SeaweedFS are ready"
+
+if [ "$suite" = spark ]; then
+    kit=$root/../shared/tools/spark/setup.sh
+    if [ ! -f "$kit" ]; then
+        say "skipped: the kit ../shared/tools/spark is not beside the project"
+        exit 0
+    fi
+    step "Setting up Spark"
+    bash "$kit" "$var/tools/spark"
+    step "Building the drivers"
+    deploy/build.sh --product formats-driver
+    deploy/build.sh --product tables-driver
+    step "Spark"
+    (cd Tests/EndToEnd && ANALYTICS_SPARK=$var/tools/spark "$tools/bin/python" -m pytest -q -p no:cacheprovider \
+        test_formats_spark.py "${@:2}")
+    step "Passed in $((SECONDS - started)) s"
+    exit 0
+fi
 
 if [ "$suite" != end-to-end ]; then
     step "Format and shell scripts"

@@ -137,7 +137,8 @@ def test_spark_reads_parquet_files(files, spark, root, seed):
 
 
 WRITERS = [
-    {}, {"page-version": 2, "page-rows": 20}, {"row-group-rows": 15},
+    {}, {"page-version": 2, "page-rows": 20}, {"row-group-rows": 15}, {"profile": "compact"},
+    {"profile": "compact", "page-version": 2},
 ]
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from engines import ClickHouse
-from formats import Driver, Generator, assert_same_rows, told
+from formats import PRIMITIVES, Driver, Generator, assert_same_rows, told
 from iceberg_tables import VERSION_2, Table, iceberg_rows, iceberg_schema, kind_of, without_null_maps
 
 SEEDS = range(10)
@@ -206,3 +206,72 @@ def readable(value, field, canonical=False):
         return ((value.hour * 60 + value.minute) * 60 + value.second) * 10**6 + value.microsecond
     # Zeros of both signs are within bounds of -0.0 and 0.0.
     return 0.0 if isinstance(value, float) and value == 0 else value
+
+
+# --- Evolution ------------------------------------------------------------------------------------------------------------
+
+
+def leaf(name, kind, repetition="optional"):
+    return {"name": name, "repetition": repetition} | PRIMITIVES[kind]
+
+
+def iceberg_field(number, name, type, required=False, **defaults):
+    return {"id": number, "name": name, "required": required, "type": type} | defaults
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_files_of_older_schemas_and_specs_are_read_as_the_table_is_now(driver, clickhouse, version):
+    old = [KEY, leaf("a", "int32"), leaf("b", "float"), leaf("d", "decimal_int32"), leaf("s", "string"), leaf("gone", "string")]
+    table = Table(driver, clickhouse.directory / f"evolved{version}")
+    spec = {"spec-id": 0, "fields": [{"source-id": 2, "field-id": 1000, "name": "a_part", "transform": "truncate[10]"}]}
+    table.ask("create", schema=iceberg_schema(old), spec=spec, properties={"format-version": str(version)})
+    table.ask("append", rows=[
+        {"key": 1, "a": -7, "b": 1.5, "d": "-1234567.89", "s": "x", "gone": "y"}, {"key": 2, "s": "z"}])
+    defaults = {"initial-default": 7, "write-default": 8} if version == 3 else {}
+    changed = [
+        iceberg_field(7, "n", "int", **defaults), iceberg_field(1, "key", "long", required=True), iceberg_field(2, "a", "long"),
+        iceberg_field(3, "b", "double"), iceberg_field(4, "d", "decimal(18, 2)"), iceberg_field(5, "t", "string"),
+        iceberg_field(8, "more", {"type": "struct", "fields": [iceberg_field(9, "x", "int")]}),
+    ]
+    table.ask("commit", updates=[
+        {"action": "add-schema", "schema": {"type": "struct", "schema-id": 1, "fields": changed}},
+        {"action": "set-current-schema", "schema-id": -1},
+        {"action": "add-spec", "spec": {"fields": [{"source-id": 1, "name": "key_part", "transform": "bucket[2]"}]}},
+        {"action": "set-default-spec", "spec-id": -1},
+    ])
+    table.ask("append", rows=[
+        {"n": None, "key": 3, "a": 2**40, "b": 0.1, "d": "1234567890123456.78", "t": "y", "more": {"x": 1}}, {"key": 4}])
+    new = [
+        leaf("n", "int32"), KEY, leaf("a", "int64"), leaf("b", "double"),
+        {"name": "d", "repetition": "optional", "type": "int64",
+         "logical": {"type": "decimal", "precision": 18, "scale": 2}},
+        leaf("t", "string"), {"name": "more", "repetition": "optional", "fields": [leaf("x", "int32")]},
+    ]
+    before, after = (7, 8) if version == 3 else (None, None)
+    empty = {"a": None, "b": None, "d": None, "more": None}
+    rows = [
+        {"n": before, "key": 1, "a": -7, "b": 1.5, "d": "-1234567.89", "t": "x", "more": None},
+        {"n": before, "key": 2, "t": "z"} | empty,
+        {"n": None, "key": 3, "a": 2**40, "b": 0.1, "d": "1234567890123456.78", "t": "y", "more": {"x": 1}},
+        {"n": after, "key": 4, "t": None} | empty,
+    ]
+    check_all(table, new, rows, pyiceberg=version == 2)
+    gone = [1, 3]
+    table.ask("delete", kind="vectors" if version == 3 else "positions", column="key", values=gone)
+    rows = [row for row in rows if row["key"] not in gone]
+    check_all(table, new, rows, pyiceberg=version == 2)
+    table.ask("rewrite")
+    check_all(table, new, rows)
+
+
+def test_a_row_that_does_not_fit_is_refused_and_nothing_is_written(driver, clickhouse):
+    table = Table(driver, clickhouse.directory / "refused")
+    table.ask("create", schema=iceberg_schema([KEY, leaf("a", "int32", "required")]), properties={})
+    for rows, message in (
+        ([{"key": 1}], "column a: a required value is missing"), ([{"key": 1, "a": 2**31}], "row 0.a"),
+        ([{"key": 1, "a": 1, "b": 2}], "there is no field"),
+    ):
+        answer = driver.attempt("append", root=str(table.root), table=table.name, rows=rows)
+        assert message in answer["error"]
+    assert not (table.directory / "data").exists()
+    assert table.read() == []

@@ -200,19 +200,52 @@ import Testing
         var writer = try TableWriter(metadata, options: TableWriterOptions(), random: random)
         // Ids of a new table are assigned anew, in the same places.
         try writer.append(rows)
-        let store = MemoryObjectStore()
-        let file = try writer.finish()[0]
-        _ = try await store.putIfAbsentProved(try store.location(of: file.file.path), file.bytes)
-        let loader = ManifestLoader(store: store)
-        let prepared = try await Append(files: [file.file]).prepare(base: metadata, loader: loader)
-        for object in prepared.objects { _ = try await store.putIfAbsentProved(object.location, object.bytes) }
-        let table = try metadata.applying(prepared.updates, at: Timestamp(milliseconds: 1_700_000_001_000))
-        var batches: [ColumnBatch] = []
-        for try await batch in TableScan(table, loader: loader).batches() { batches.append(batch) }
+        let batches = try await scan(try writer.finish(), metadata)
         #expect(batches.count == 1)
         let shredded = try BatchShredder(parquetSchema: parquetSchema)
             .shred(try #require(batches.first).columns, rowCount: 50)
         #expect(shredded == rows)
+    }
+
+    @Test func `variants are carried from columns to files and back`() async throws {
+        let schema = try Schema(fields: [.required(1, "id", .long), .optional(2, "v", .variant)])
+        let metadata = try writingTable(schema, formatVersion: 3)
+        let (empty, field) = ([UInt8](arrayLiteral: 1, 0, 0), schema.fields[1])
+        let vector = try ColumnVector(
+            field: field, count: 3, validity: [true, false, true],
+            values: .variant(
+                metadata: ByteArrayColumn([empty, [], empty]), value: ByteArrayColumn([[0x0C, 7], [], [0x00]])))
+        let ids = try ColumnVector(field: schema.fields[0], count: 3, values: .long([1, 2, 3]))
+        var writer = try TableWriter(metadata, options: TableWriterOptions())
+        try writer.append(try ColumnBatch(columns: [ids, vector], rowCount: 3))
+        let batches = try await scan(try writer.finish(), metadata)
+        var lines: [UInt8] = []
+        for batch in batches { batch.appendJSONLines(to: &lines) }
+        #expect(
+            String(decoding: lines, as: UTF8.self) == #"""
+                {"id":1,"v":{"metadata":"010000","value":"0c07"}}
+                {"id":2,"v":null}
+                {"id":3,"v":{"metadata":"010000","value":"00"}}
+
+                """#)
+        var rowWriter = try TableWriter(metadata, options: TableWriterOptions())
+        try rowWriter.append([.primitive(.long(1)), .null])
+        #expect(throws: DataError.self) { try rowWriter.append([.primitive(.long(1)), .primitive(.int(1))]) }
+    }
+
+    /// What a table of these files alone holds.
+    private func scan(_ files: [WrittenFile], _ metadata: TableMetadata) async throws -> [ColumnBatch] {
+        let store = MemoryObjectStore()
+        for file in files {
+            _ = try await store.putIfAbsentProved(try store.location(of: file.file.path), file.bytes)
+        }
+        let loader = ManifestLoader(store: store)
+        let prepared = try await Append(files: files.map(\.file)).prepare(base: metadata, loader: loader)
+        for object in prepared.objects { _ = try await store.putIfAbsentProved(object.location, object.bytes) }
+        let table = try metadata.applying(prepared.updates, at: Timestamp(milliseconds: 1_700_000_001_000))
+        var batches: [ColumnBatch] = []
+        for try await batch in TableScan(table, loader: loader).batches() { batches.append(batch) }
+        return batches
     }
 
     @Test func `a required value that is missing in columns is named`() throws {

@@ -13,6 +13,7 @@ extension RowValue {
             return field.required ? Problem(path: [], message: "a required value is missing") : nil
         }
         switch (field.type, self) {
+        case (.variant, _): return Problem(path: [], message: "variants are written from columns, not from rows")
         case (.structure(let fields), .structure(let values)):
             guard fields.count == values.count else {
                 return Problem(path: [], message: "\(values.count) values for a struct of \(fields.count) fields")

@@ -6,7 +6,8 @@ import ParquetFormat
 /// Takes rows of a schema apart into Parquet columns: values, and the levels that say where nulls, lists and maps begin
 /// (Dremel).
 ///
-/// A row is checked whole before any of it is taken in: a refused one leaves nothing behind.
+/// A row is checked whole before any of it is taken in: a refused one leaves nothing behind. Variants can only be null: they
+/// are written from columns (`TableWriter.append` of a `ColumnBatch`).
 public struct RowShredder: Sendable {
     public let schema: Schema
     public let parquetSchema: ParquetSchema
@@ -106,6 +107,8 @@ public struct RowShredder: Sendable {
 private final class ShredderNode: Sendable {
     enum Kind {
         case leaf
+        /// Its metadata and its value.
+        case variant
         /// Nil for a child that is not in the file: of type unknown.
         case structure([ShredderNode?])
         case list(ShredderNode)
@@ -145,6 +148,9 @@ private final class ShredderNode: Sendable {
                     map.valueField, leaf: &leaf, definition: definition + 1, repetition: repetition + 1)
             else { return nil }
             kind = .map(keys, values)
+        case .variant:
+            leaf += 2
+            kind = .variant
         default:
             leaf += 1
             kind = .leaf

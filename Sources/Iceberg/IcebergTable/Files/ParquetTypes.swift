@@ -5,7 +5,7 @@ extension ParquetSchema {
     /// The Parquet schema that files of a table with `schema` are written with, field ids included (specification:
     /// "Parquet", appendix A).
     ///
-    /// - Throws: `.unsupported` for types that are not written: variant, geometry, geography.
+    /// - Throws: `.unsupported` for types that are not written: geometry, geography.
     public static func make(for schema: Schema) throws(TableError) -> ParquetSchema {
         var fields: [SchemaNode] = []
         // A column of type unknown holds only nulls and is left out of files.
@@ -31,6 +31,11 @@ extension ParquetSchema {
             return .map(
                 name, repetition, fieldID: id, key: try node(map.keyField, name: "key"),
                 value: try node(map.valueField, name: "value"))
+        case .variant:
+            // Not shredded: any value fits, and every reader of variants reads it (parquet-format, VariantEncoding.md).
+            return .group(
+                name, repetition, logical: .variant(version: 1), fieldID: id,
+                fields: [.primitive("metadata", .byteArray, .required), .primitive("value", .byteArray, .required)])
         default:
             let (physical, logical) = try primitive(field)
             return .primitive(name, physical, repetition, logical: logical, fieldID: id)
