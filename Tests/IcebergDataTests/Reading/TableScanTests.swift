@@ -223,6 +223,23 @@ import Testing
         #expect(Set(found) == Set(wanted))
     }
 
+    @Test func `tasks divide the rows of a plan`() async throws {
+        let table = try LiveTable(try Schema(fields: [.required(1, "id", .long)]))
+        try await table.insert((0..<100).map { [.primitive(.long($0))] })
+        try await table.insert((100..<130).map { [.primitive(.long($0))] })
+        let scan = table.scan()
+        let plan = try await scan.plan()
+        let tasks = plan.tasks(SplitSettings(targetBytes: 300, openCostBytes: 1))
+        #expect(tasks.count > 3)
+        var ids: [Int64?] = []
+        for task in tasks {
+            for try await batch in scan.batches(of: task, in: plan) {
+                ids += (0..<batch.rowCount).map { Self.integer(batch.row($0)[0]) }
+            }
+        }
+        #expect(ids.compactMap(\.self).sorted() == Array(0..<130))
+    }
+
     @Test func `older states are read with their schema`() async throws {
         let table = try LiveTable(try Schema(fields: [.required(1, "id", .long), .optional(2, "old", .int)]))
         try await table.insert([[.primitive(.long(1)), .primitive(.int(5))]])

@@ -52,12 +52,25 @@ extension ColumnVector {
             text.append(utf8: "{\"metadata\":\"" + Hexadecimal.encode(Array(metadata[row])))
             text.append(utf8: "\",\"value\":\"" + Hexadecimal.encode(Array(value[row])) + "\"}")
         case .none: text.append(utf8: "null")
+        case .bytes(let column) where field.type == .string: Self.appendText(column, row, &text)
         case .int(let values) where field.type == .int: text.append(utf8: String(values[row]))
         case .long(let values) where field.type == .long: text.append(utf8: String(values[row]))
         case .float(let values): Self.appendNumber(values[row].description, values[row].isFinite, &text)
         case .double(let values): Self.appendNumber(values[row].description, values[row].isFinite, &text)
         default: text.append(contentsOf: (datum(at: row)?.json ?? .null).serialized())
         }
+    }
+
+    /// Most texts are plain ASCII and need no look at their characters.
+    private static func appendText(_ column: ByteArrayColumn, _ row: Int, _ text: inout [UInt8]) {
+        let value = column[row]
+        guard value.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }) else {
+            JSONValue.appendQuoted(column.string(at: row), to: &text)
+            return
+        }
+        text.append(UInt8(ascii: "\""))
+        text.append(contentsOf: value)
+        text.append(UInt8(ascii: "\""))
     }
 
     private static func appendStructure(_ fields: [ColumnVector], _ row: Int, _ text: inout [UInt8]) {

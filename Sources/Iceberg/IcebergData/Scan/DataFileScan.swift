@@ -5,6 +5,8 @@ import ParquetFormat
 
 /// Reads the rows of one data file, row group by row group: those that are not deleted and pass the filter.
 struct DataFileScan: Sendable {
+    /// Indexes of the row groups to read.
+    let rowGroups: [Int]
     private let task: ScanPlan.File
     private let context: ScanContext
     /// The projected columns that are stored, or could be.
@@ -17,7 +19,11 @@ struct DataFileScan: Sendable {
     private let pruning: ColumnPredicate?
 
     /// Reads the file's footer and the deletes that apply to it.
-    init(_ task: ScanPlan.File, _ context: ScanContext) async throws(DataError) {
+    ///
+    /// - Parameter bytes: only row groups that begin in this part of the file are read.
+    init(
+        _ task: ScanPlan.File, bytes: Range<Int64> = 0..<Int64.max, _ context: ScanContext
+    ) async throws(DataError) {
         self.task = task
         self.context = context
         try task.file.checkIsRead()
@@ -25,6 +31,9 @@ struct DataFileScan: Sendable {
         for delete in deletes where delete.format != .puffin { try delete.checkIsRead() }
         let file = try await StoredParquetFile(
             task.file.path, size: task.file.fileSizeBytes, store: context.store)
+        rowGroups = file.metadata.rowGroups.indices.filter { index in
+            bytes.contains(file.metadata.rowGroups[index].columns.map(\.startOffset).min() ?? 0)
+        }
         let values = Self.partitionValues(task.file, context.metadata)
         output = try BatchReader(
             file, fields: context.fields.filter(\.isStored), names: context.names, partitionValues: values,
@@ -36,8 +45,6 @@ struct DataFileScan: Sendable {
         equality = try await context.deletes.equalityDeletes(deletes)
         pruning = PredicateTranslation(reader: tested).translate(task.residual)
     }
-
-    var rowGroupCount: Int { output.file.metadata.rowGroups.count }
 
     /// The rows of a row group that are left; nil when none is.
     func batch(rowGroup: Int) async throws(DataError) -> ColumnBatch? {

@@ -47,10 +47,16 @@ public struct TableScan: Sendable {
     public func fields(of plan: ScanPlan) throws(DataError) -> [NestedField] { try context(plan).fields }
 
     /// Plans the scan when the first batch is asked for, and reads as batches are. No batch is empty.
-    public func batches() -> ScanBatches { ScanBatches(scan: self, plan: nil) }
+    public func batches() -> ScanBatches { ScanBatches(scan: self, plan: nil, task: nil) }
 
-    /// Reads the files of a plan, or some of them: a plan can be divided among tasks, each with its own `ScanPlan`.
-    public func batches(of plan: ScanPlan) -> ScanBatches { ScanBatches(scan: self, plan: plan) }
+    /// Reads the files of a plan, which may be that of an incremental scan.
+    public func batches(of plan: ScanPlan) -> ScanBatches { ScanBatches(scan: self, plan: plan, task: nil) }
+
+    /// Reads one of the tasks that a plan was divided into (`ScanPlan.tasks`). Tasks can be read at the same time; the
+    /// limit is that of each.
+    public func batches(of task: ScanTask, in plan: ScanPlan) -> ScanBatches {
+        ScanBatches(scan: self, plan: plan, task: task)
+    }
 
     func context(_ plan: ScanPlan) throws(DataError) -> ScanContext {
         try ScanContext(self, plan)
@@ -64,22 +70,21 @@ public struct ScanBatches: AsyncSequence, Sendable {
 
     let scan: TableScan
     let plan: ScanPlan?
+    let task: ScanTask?
 
-    public func makeAsyncIterator() -> Iterator { Iterator(scan: scan, plan: plan) }
+    public func makeAsyncIterator() -> Iterator { Iterator(self) }
 
     public struct Iterator: AsyncIteratorProtocol {
-        private let scan: TableScan
-        private let plan: ScanPlan?
+        private let batches: ScanBatches
         private var context: ScanContext?
-        private var files: ArraySlice<ScanPlan.File> = []
+        private var pieces: ArraySlice<ScanTask.Piece> = []
         private var current: DataFileScan?
-        private var rowGroup = 0
+        private var rowGroups: ArraySlice<Int> = []
         private var rowsLeft: Int
 
-        init(scan: TableScan, plan: ScanPlan?) {
-            self.scan = scan
-            self.plan = plan
-            rowsLeft = scan.limit ?? .max
+        init(_ batches: ScanBatches) {
+            self.batches = batches
+            rowsLeft = batches.scan.limit ?? .max
         }
 
         /// - Throws: errors name the file, row group and column, as far as they are known. After an error, and after
@@ -101,25 +106,33 @@ public struct ScanBatches: AsyncSequence, Sendable {
         private mutating func read() async throws(DataError) -> ColumnBatch? {
             let context = try await start()
             while true {
-                if let file = current, rowGroup < file.rowGroupCount {
-                    rowGroup += 1
-                    if let batch = try await file.batch(rowGroup: rowGroup - 1) { return batch }
+                if let file = current, let rowGroup = rowGroups.popFirst() {
+                    if let batch = try await file.batch(rowGroup: rowGroup) { return batch }
                     continue
                 }
-                guard let next = files.popFirst() else { return nil }
-                current = try await DataFileScan(next, context)
-                rowGroup = 0
+                guard let piece = pieces.popFirst() else { return nil }
+                let file = try await DataFileScan(piece.file, bytes: piece.bytes, context)
+                current = file
+                rowGroups = file.rowGroups[...]
             }
         }
 
         private mutating func start() async throws(DataError) -> ScanContext {
             if let context { return context }
             let plan: ScanPlan
-            if let given = self.plan { plan = given } else { plan = try await scan.plan() }
-            let made = try scan.context(plan)
+            if let given = batches.plan { plan = given } else { plan = try await batches.scan.plan() }
+            let made = try batches.scan.context(plan)
             context = made
-            files = plan.files[...]
+            pieces = (batches.task?.pieces ?? plan.files.map { ScanTask.Piece(file: $0, start: 0, length: .max) })[...]
             return made
         }
+    }
+}
+
+extension ScanTask.Piece {
+    /// Up to the largest offset there can be.
+    fileprivate var bytes: Range<Int64> {
+        let (end, overflow) = start.addingReportingOverflow(length)
+        return start..<(overflow ? .max : max(start, end))
     }
 }
