@@ -24,7 +24,7 @@ struct EqualityDeletes: Sendable {
         for rowGroup in file.metadata.rowGroups.indices {
             let batch = try await reader.batch(rowGroup: rowGroup)
             do throws(DataError) {
-                set.insert(try Self.keys(delete.equalityIDs, batch))
+                try set.insert(try Self.keys(delete.equalityIDs, batch))
             } catch {
                 throw error.within(delete.path)
             }

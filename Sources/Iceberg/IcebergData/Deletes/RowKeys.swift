@@ -6,7 +6,7 @@ import ParquetFormat
 struct RowKeys {
     let keys: ByteArrayColumn
 
-    /// - Throws: `.unsupported` for columns that are no scalars.
+    /// - Throws: `.unsupported` for columns that are no scalars, `.tooLarge` beyond `DataLimits.keyBytesMax`.
     init(_ columns: [ColumnVector], count: Int) throws(DataError) {
         var keys = ByteArrayColumn()
         for column in columns where !column.values.isScalar {
@@ -14,7 +14,12 @@ struct RowKeys {
                 .unsupported, at: "column \(column.field.name)", "equality deletes by \(column.field.type) are not read"
             )
         }
-        keys.reserveCapacity(count: count, bytes: count * columns.count * 9)
+        let overhead = count * columns.count * 5
+        let size = columns.reduce(overhead) { $0 + $1.byteCount }
+        guard size <= DataLimits.keyBytesMax else {
+            throw DataError(.tooLarge, at: "equality deletes", "\(size) bytes of values to compare rows by")
+        }
+        keys.reserveCapacity(count: count, bytes: size)
         for row in 0..<count {
             keys.append { buffer in
                 for column in columns { column.appendKey(row, &buffer) }
@@ -78,7 +83,11 @@ struct KeySet: Sendable {
     var count: Int { keys.count }
     var byteCount: Int { keys.bytes.count + keys.count * 4 + slots.count * 4 }
 
-    mutating func insert(_ added: ByteArrayColumn) {
+    /// - Throws: `.tooLarge` beyond `DataLimits.keyBytesMax`.
+    mutating func insert(_ added: ByteArrayColumn) throws(DataError) {
+        guard keys.bytes.count + added.bytes.count <= DataLimits.keyBytesMax else {
+            throw DataError(.tooLarge, at: "equality deletes", "more than \(DataLimits.keyBytesMax) bytes of values")
+        }
         for index in 0..<added.count {
             added.withBytes(at: index) { key in
                 if (keys.count + 1) * 2 > slots.count { grow() }
