@@ -94,7 +94,30 @@ private struct HostileInput: Sendable {
             + sync
     }
 
-    static let all: [HostileInput] = [
+    /// One data page of version 1 in the column `n` of the file `host` of `ParquetSeed`.
+    private static func page(host: UInt8, uncompressedSize: Int64, valueCount: Int64, body: [UInt8]) -> [UInt8] {
+        var header: [UInt8] = [0x15, 0x00, 0x15] + zigZag(uncompressedSize) + [0x15] + zigZag(Int64(body.count))
+        header += [0x2C, 0x15] + zigZag(valueCount) + [0x15, 0x00, 0x15, 0x06, 0x15, 0x06, 0x00, 0x00]
+        return [host, 1] + header + body
+    }
+
+    /// Of an uncompressed, a snappy, a gzip, a zstd, an lz4_raw and a brotli file.
+    private static let hostilePages: [HostileInput] = stride(from: 0, to: 18, by: 3).flatMap { host in
+        [
+            HostileInput(name: "a page of 2 GiB, codec \(host / 3)", target: "parquet-pages") {
+                page(
+                    host: UInt8(host), uncompressedSize: Int64(Int32.max), valueCount: 12,
+                    body: [UInt8](repeating: 0, count: 100))
+            },
+            HostileInput(name: "a page of 2^31 values, codec \(host / 3)", target: "parquet-pages") {
+                page(
+                    host: UInt8(host), uncompressedSize: 100, valueCount: Int64(Int32.max),
+                    body: [UInt8](repeating: 0, count: 100))
+            },
+        ]
+    }
+
+    static let all: [HostileInput] = hostilePages + [
         HostileInput(name: "a bitmap of 2^60 parts", target: "bitmap") {
             littleEndian(UInt64(1) << 60) + [UInt8](repeating: 0, count: 100)
         },

@@ -146,7 +146,8 @@ public struct AvroDecoder: Sendable {
         case .record(let record): for field in record.fields { try skip(field.type) }
         case .union(let branches):
             let branch = branches[try readUnionIndex(of: branches.count)]
-            if branch != .null { try skip(branch) }
+            if case .null = branch { return }
+            try skip(branch)
         case .array(let array): try skipItems(array.element, isMap: false)
         case .map(let values, _, _): try skipItems(values, isMap: true)
         }
