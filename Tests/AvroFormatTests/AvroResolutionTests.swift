@@ -153,6 +153,12 @@ private func code(_ body: () throws -> AvroValue) -> AvroError.Code? {
                 == .record([.int(5)]))
     }
 
+    @Test func `branches of one name in two namespaces are told apart`() throws {
+        let union = "[\(record(#"{"name":"a","type":"int"}"#, name: "p.r")),\(record("", name: "q.r"))]"
+        #expect(try carry(.record([]), from: union, to: union) == .record([]))
+        #expect(try carry(.record([.int(1)]), from: union, to: union) == .record([.int(1)]))
+    }
+
     @Test func `a branch that the reader lacks is refused when it is met`() throws {
         #expect(try carry(.int(5), from: #"["int","string"]"#, to: #""int""#) == .int(5))
         #expect(code { try carry(.string("x"), from: #"["int","string"]"#, to: #""int""#) } == .corrupt)

@@ -149,6 +149,34 @@ import Testing
         #expect(refused > 100)
     }
 
+    @Test(arguments: [ParquetProfile.compatible, .compact])
+    func `with checksums every flipped bit of every page body is refused`(profile: ParquetProfile) throws {
+        var options = ParquetWriterOptions(codec: .uncompressed)
+        options.pageRows = 8
+        options.pageChecksums = true
+        options.profile = profile
+        options.dataPageVersion = profile == .compact ? .v2 : .v1
+        let schema = try Self.smallSchema()
+        var random = RandomRows(generator: SeededGenerator(seed: 3), variety: 100_000)
+        let file = try write([random.rows(schema, count: 12)], schema, options).bytes
+        let metadata = try ParquetReader(file).metadata
+        for leaf in schema.leaves.indices {
+            let range = try metadata.columnChunkRange(rowGroup: 0, leaf: leaf)
+            var chunk = Array(file[Int(range.lowerBound)..<Int(range.upperBound)])
+            var bodies: [Range<Int>] = []
+            try metadata.forEachPage(of: chunk, rowGroup: 0, leaf: leaf) { page in
+                let start = Int(page.offset - range.lowerBound) + page.headerSize
+                bodies.append(start..<(start + page.compressedSize))
+            }
+            #expect(bodies.last?.upperBound == chunk.count)
+            for bit in bodies.joined().flatMap({ byte in (0..<8).map { byte * 8 + $0 } }) {
+                chunk[bit / 8] ^= 1 << UInt8(bit % 8)
+                #expect(throws: ParquetError.self) { try metadata.decode(chunk, rowGroup: 0, leaf: leaf) }
+                chunk[bit / 8] ^= 1 << UInt8(bit % 8)
+            }
+        }
+    }
+
     @Test(arguments: 1...40)
     func `random bytes in place of the footer are no trap`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)

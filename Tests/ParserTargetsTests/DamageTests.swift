@@ -5,7 +5,7 @@ import Testing
 /// broken promise. Where checksums cover the values, they are the same values.
 @Suite struct DamageTests {
     /// Larger seeds, and of many those between, are left to the fuzzer, so that this stays fast.
-    private static let bytesMax = 4096
+    private static let bytesMax = 8192
 
     private static func seeds(_ name: String) throws -> (target: ParserTarget, seeds: [ParserTarget.Seed]) {
         let target = try #require(ParserTarget.named(name))

@@ -47,7 +47,7 @@ public struct AvroResolution: Sendable {
             return .union(steps)
         }
         if case .union(let branches) = reader {
-            let exact = branches.first { writer.isSameType(as: $0) }
+            let exact = branches.first { $0 == writer } ?? branches.first { writer.isSameType(as: $0) }
             guard let branch = exact ?? branches.first(where: { writer.isPromotable(to: $0) }) else {
                 throw refuse("the reader's union has no place for \(writer.kind)")
             }

@@ -38,7 +38,12 @@ extension TableMetadata {
         properties = try reader.optional("properties")?.stringMap() ?? [:]
         currentSnapshotID = try reader.optional("current-snapshot-id")?.long()
         if currentSnapshotID == -1 { currentSnapshotID = nil }
-        snapshots = try Self.list(reader, "snapshots") { value throws(IcebergError) in try Snapshot(value) }
+        snapshots = try Self.list(reader, "snapshots") { value throws(IcebergError) in
+            var snapshot = try Snapshot(value)
+            // Version 1 has none, whatever a file says.
+            if isFirst { snapshot.sequenceNumber = 0 }
+            return snapshot
+        }
         snapshotLog = try Self.list(reader, "snapshot-log") { value throws(IcebergError) in
             try SnapshotLogEntry(value)
         }
