@@ -51,7 +51,7 @@ final class ColumnChunkWriter {
                 path: leaf.path, encodings: Self.encodings(encoding), codec: options.codec.thriftCode,
                 valueCount: Int64(column.levelCount), totalUncompressedSize: 0, totalCompressedSize: 0,
                 dataPageOffset: 0),
-            pageIndex: PageIndex(), nullCount: Int64(column.nullCount), nanCount: 0)
+            pageIndex: PageIndex(leaf), nullCount: Int64(column.nullCount), nanCount: 0)
         if let dictionary = encoding.dictionary {
             // Entries differ by their bytes, which for floating point numbers is not what makes them distinct.
             if leaf.physicalType != .float && leaf.physicalType != .double {

@@ -7,25 +7,36 @@ struct PageIndex {
         var nullCount: Int64
         var nanCount: Int64
         var isNull: Bool
-        var bounds: ValueBounds?
+        /// Cut already: values may be long, and pages are many.
+        var low: [UInt8]?
+        var high: [UInt8]?
         var sizes: SizeStatistics?
     }
 
     private typealias Histogram = KeyPath<SizeStatistics, [Int64]?>
 
+    private let leaf: SchemaLeaf
     private var pages: [Page] = []
+
+    init(_ leaf: SchemaLeaf) { self.leaf = leaf }
 
     mutating func append(
         offset: Int64, compressedSize: Int, firstRow: Int, valueCount: Int, nullCount: Int, nanCount: Int64,
         bounds: ValueBounds?, sizes: SizeStatistics?
     ) {
+        let limit = ParquetLimits.statisticsBytesMax
         pages.append(
             Page(
                 offset: offset, compressedSize: Int32(compressedSize), firstRow: Int64(firstRow),
-                nullCount: Int64(nullCount), nanCount: nanCount, isNull: valueCount == 0, bounds: bounds, sizes: sizes))
+                nullCount: Int64(nullCount), nanCount: nanCount, isNull: valueCount == 0,
+                low: bounds.flatMap { ColumnBound.min($0.min, limit: limit, leaf: leaf)?.bytes },
+                high: bounds.flatMap { ColumnBound.max($0.max, limit: limit, leaf: leaf)?.bytes }, sizes: sizes))
     }
 
-    func offsetIndex() -> [UInt8] {
+    /// Both as they lie in the file: what is kept until its end.
+    func encoded() -> EncodedPageIndex { EncodedPageIndex(columnIndex: columnIndex(), offsetIndex: offsetIndex()) }
+
+    private func offsetIndex() -> [UInt8] {
         var writer = ThriftWriter()
         writer.list(1, .structure, pages) { writer, page in
             writer.element { location in
@@ -43,20 +54,12 @@ struct PageIndex {
     }
 
     /// Nil when a page has values but no bounds: a column index must speak for every page.
-    func columnIndex(_ leaf: SchemaLeaf) -> [UInt8]? {
-        let limit = ParquetLimits.statisticsBytesMax
+    private func columnIndex() -> [UInt8]? {
         var (lows, highs): ([[UInt8]], [[UInt8]]) = ([], [])
         for page in pages {
-            if page.isNull {
-                lows.append([])
-                highs.append([])
-                continue
-            }
-            guard let bounds = page.bounds, let low = ColumnBound.min(bounds.min, limit: limit, leaf: leaf),
-                let high = ColumnBound.max(bounds.max, limit: limit, leaf: leaf)
-            else { return nil }
-            lows.append(low.bytes)
-            highs.append(high.bytes)
+            guard page.isNull || page.low != nil && page.high != nil else { return nil }
+            lows.append(page.low ?? [])
+            highs.append(page.high ?? [])
         }
         var writer = ThriftWriter()
         writer.list(1, .yes, pages) { $0.element($1.isNull) }
@@ -85,4 +88,10 @@ struct PageIndex {
         let rises = pairs.contains { comparison.isLess(lows[$0], lows[$1]) || comparison.isLess(highs[$0], highs[$1]) }
         return rises ? 0 : 2
     }
+}
+
+/// The page indexes of one column chunk as they lie in the file.
+struct EncodedPageIndex {
+    let columnIndex: [UInt8]?
+    let offsetIndex: [UInt8]
 }

@@ -7,7 +7,7 @@ public struct ParquetWriter: ~Copyable {
     public let options: ParquetWriterOptions
     private let chunks: ColumnChunkWriter
     private var output: FileOutput
-    private var rowGroups: [(metadata: RowGroupMetadata, indexes: [PageIndex])]
+    private var rowGroups: [(metadata: RowGroupMetadata, indexes: [EncodedPageIndex])]
     private var columns: [ColumnSummary]
     private var columnBounds: [ValueBounds?]
     private var open: RowGroup
@@ -129,7 +129,7 @@ public struct ParquetWriter: ~Copyable {
                     sortingColumns: try SortVerification.verified(
                         options.sortingColumns, schema, data, rowCount: rowCount),
                     fileOffset: start, totalCompressedSize: size),
-                written.map(\.pageIndex)
+                options.pageIndex ? written.map { $0.pageIndex.encoded() } : []
             ))
         self.rowCount += Int64(rowCount)
     }
@@ -167,7 +167,7 @@ public struct ParquetWriter: ~Copyable {
     private mutating func writePageIndexes() {
         for group in rowGroups.indices {
             for (column, index) in rowGroups[group].indexes.enumerated() {
-                guard let bytes = index.columnIndex(schema.leaves[column]) else { continue }
+                guard let bytes = index.columnIndex else { continue }
                 rowGroups[group].metadata.columns[column].columnIndexOffset = output.position
                 rowGroups[group].metadata.columns[column].columnIndexLength = Int32(bytes.count)
                 output.bytes.append(contentsOf: bytes)
@@ -175,7 +175,7 @@ public struct ParquetWriter: ~Copyable {
         }
         for group in rowGroups.indices {
             for (column, index) in rowGroups[group].indexes.enumerated() {
-                let bytes = index.offsetIndex()
+                let bytes = index.offsetIndex
                 rowGroups[group].metadata.columns[column].offsetIndexOffset = output.position
                 rowGroups[group].metadata.columns[column].offsetIndexLength = Int32(bytes.count)
                 output.bytes.append(contentsOf: bytes)
