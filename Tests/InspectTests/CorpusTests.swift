@@ -36,6 +36,32 @@ import Testing
         #expect(manifests > 60)
     }
 
+    /// Small tables, read where their copies lie; those of ORC files are refused by name.
+    @Test(.enabled(if: corpora != nil, "ANALYTICS_CORPORA is not set"))
+    func `tables have as many rows as two other readers found`() async throws {
+        let root = "\(try #require(Self.corpora))/iceberg"
+        let index = try JSONValue.parse([UInt8](Data(contentsOf: URL(filePath: "\(root)/index-open.json"))))
+        var compared = 0
+        for table in try #require(index.array) where table["complete"] == true && table["resolve_kinds"] == ["location"]
+        {
+            guard let name = table["table"]?.string, let file = table["current_metadata"]?.string,
+                let count = table["row_count"]?.integer, count <= 200, table["expected"]?.string != nil
+            else { continue }
+            let result = await InspectCommand.run([
+                "--json", "rows", "\(root)/tables/\(name)/\(file)", "--limit", "1000",
+            ])
+            if table["file_formats"]?.array?.contains("orc") == true {
+                #expect(result.exitCode == 1 && result.problem.contains("ORC"), "\(name): \(result.problem)")
+            } else {
+                #expect(result.exitCode == 0, "\(name): \(result.problem)")
+                let rows = try JSONValue.parse(result.output)["rows"]?.array
+                #expect(rows.map { Int64($0.count) } == count, "\(name)")
+            }
+            compared += 1
+        }
+        #expect(compared > 30)
+    }
+
     @Test(.enabled(if: corpora != nil, "ANALYTICS_CORPORA is not set"))
     func `deletion vectors and statistics of others are shown`() async throws {
         let folder = "\(try #require(Self.corpora))/iceberg/tables"
