@@ -47,6 +47,9 @@ public struct FieldMap<Value: FieldMapValue>: Sendable {
         return zip(decoded.ids, decoded.stored)
     }
 
+    /// Keys and values as manifests hold them, where they are at hand in that form.
+    var encodedItems: ArraySlice<UInt8>? { encoded.map { $0.bytes[$0.start..<$0.end] } }
+
     /// Bytes of memory that values take beyond the map itself, about: an array apiece for bounds.
     public var estimatedBytes: Int {
         encoded.map { $0.end - $0.start } ?? ids.count * (Value.self == Int64.self ? 12 : 60)

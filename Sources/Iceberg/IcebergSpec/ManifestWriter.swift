@@ -209,6 +209,10 @@ private struct ManifestEntryLayout {
     ) {
         encoder.write(optional: map.isEmpty ? nil : map) { encoder, map in
             encoder.write(Int64(map.count))
+            if let items = map.encodedItems {
+                encoder.write(fixed: Array(items))
+                return encoder.write(Int64(0))
+            }
             for (id, value) in map.entries {
                 encoder.write(id)
                 body(&encoder, value)

@@ -4,7 +4,7 @@ import IcebergSpec
 /// and Retry").
 public struct ConflictChecks: Hashable, Sendable {
     public enum Isolation: Hashable, Sendable {
-        /// The change does not depend on what was read.
+        /// The change depends on the files it names alone: deletes point to data files that are still there.
         case none
         /// No new deletes and no removed files among the rows that were read: the change was worked out on one snapshot.
         case snapshot
@@ -25,7 +25,7 @@ public struct ConflictChecks: Hashable, Sendable {
         self.filter = filter
     }
 
-    /// Nothing is checked but that removed files are live.
+    /// Nothing is checked but that removed files are live: for a table that nobody else writes.
     public static let none = ConflictChecks(startingSnapshotID: nil, isolation: .none)
 }
 

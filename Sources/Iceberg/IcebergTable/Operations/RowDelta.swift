@@ -60,6 +60,7 @@ public struct RowDelta: TableOperation {
     }
 
     private func validate(_ builder: CommitBuilder) async throws(TableError) {
+        guard checks != .none else { return }
         let base = builder.base
         let since = try CommitsSince(
             checks.startingSnapshotID, head: builder.parent, base: base, loader: builder.loader)
