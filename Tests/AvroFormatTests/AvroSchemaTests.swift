@@ -36,6 +36,23 @@ private func schema(_ json: String) throws -> AvroSchema { try AvroSchema(json: 
         #expect(throws: AvroError.self) { try schema(json) }
     }
 
+    @Test(arguments: [
+        // One name, two types: the newest counts.
+        #"""
+        {"type":"record","name":"r","fields":[{"name":"a","type":{"type":"fixed","name":"f","size":2}},
+        {"name":"b","type":{"type":"fixed","name":"f","size":4}},{"name":"c","type":"f"}]}
+        """#,
+        // A name without a namespace within one, and of the same name as one within it.
+        #"""
+        {"type":"record","name":"n.r","fields":[{"name":"a","type":{"type":"fixed","name":"f","namespace":"","size":2}},
+        {"name":"b","type":{"type":"fixed","name":"f","size":4}},{"name":"c","type":"f"}]}
+        """#,
+    ])
+    func `names that mean several types are written so that each is read again`(json: String) throws {
+        let original = try schema(json)
+        #expect(try AvroSchema(json: original.json.serialized()) == original)
+    }
+
     @Test func `a schema that doubles with every line is refused`() {
         var fields = #"{"name":"f0","type":{"type":"record","name":"r0","fields":[{"name":"a","type":"null"}]}}"#
         for index in 1..<40 {

@@ -63,6 +63,9 @@ public struct AvroName: Hashable, Sendable, ExpressibleByStringInterpolation {
     /// Without its namespace.
     public var unqualified: Substring { Self.unqualified(full) }
 
+    /// What names without dots within the type are relative to.
+    var namespace: String { full.split(separator: ".").dropLast().joined(separator: ".") }
+
     static func unqualified(_ name: String) -> Substring {
         name.lastIndex(of: ".").map { name[name.index(after: $0)...] } ?? name[...]
     }

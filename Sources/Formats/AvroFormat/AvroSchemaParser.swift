@@ -144,7 +144,7 @@ private struct AvroSchemaParser {
         _ object: JSONObject, namespace: String, depth: Int
     ) throws(AvroError) -> AvroSchema {
         let name = try fullName(object, namespace: namespace)
-        let inner = name.full.split(separator: ".").dropLast().joined(separator: ".")
+        let inner = name.namespace
         guard let list = object["fields"]?.array else { throw refuse("the record \(name.full) has no fields") }
         guard open.insert(name.full).inserted else { throw refuse("the type \(name.full) is defined within itself") }
         defer { open.remove(name.full) }
@@ -176,7 +176,7 @@ private struct AvroSchemaParser {
         let space = object["namespace"]?.string ?? namespace
         let full = qualified(name, space)
         // Aliases are relative to the namespace of the name they stand for.
-        let own = full.split(separator: ".").dropLast().joined(separator: ".")
+        let own = AvroName(full).namespace
         return AvroName(full, aliases: strings(object, "aliases").map { qualified($0, own) })
     }
 
