@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 from engines import ClickHouse
 from formats import PRIMITIVES, Driver, Generator, assert_same_rows, told
-from iceberg_tables import VERSION_2, Table, iceberg_rows, iceberg_schema, kind_of, without_null_maps
+from iceberg_tables import VERSION_2, Table, iceberg_rows, iceberg_schema, kind_of, rounded, without_null_maps
+from pyiceberg.catalog import load_catalog
+from pyiceberg.types import LongType
 
 SEEDS = range(10)
 KEY = {"name": "key", "repetition": "required", "type": "int64"}
@@ -275,3 +277,29 @@ def test_a_row_that_does_not_fit_is_refused_and_nothing_is_written(driver, click
         assert message in answer["error"]
     assert not (table.directory / "data").exists()
     assert table.read() == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_we_read_what_pyiceberg_writes(driver, clickhouse, seed):
+    root = clickhouse.directory / f"pyiceberg{seed}"
+    # PyIceberg makes null maps empty before it writes them as well: flat columns only.
+    table, schema, rows = random_table(driver, root, 20 + seed, 2, tuple(VERSION_2), nested=False)
+    source = table.pyiceberg()
+    catalog = load_catalog(
+        "theirs", type="sql", uri=f"sqlite:///{root}/catalog.db", warehouse=f"file://{root}/lake")
+    catalog.create_namespace("theirs")
+    theirs = catalog.create_table("theirs.t", source.schema(), properties={"format-version": "2"})
+    theirs.append(source.scan().to_arrow())
+    theirs.delete("key < 10")
+    theirs.append(source.scan(row_filter="key < 3").to_arrow())
+    with theirs.update_schema() as update:
+        update.rename_column("key", "number")
+        update.add_column("extra", LongType())
+    lines = table.read(metadata=theirs.metadata_location)
+    expected = [row for row in rows if row["key"] >= 10 or row["key"] < 3]
+    fields = [{**KEY, "name": "number"}] + schema[1:]
+    expected = [{"number": row["key"]} | {name: value for name, value in row.items() if name != "key"} for row in expected]
+    assert all(line["extra"] is None for line in lines)
+    ours = [{field["name"]: rounded(line[field["name"]], field) for field in fields} for line in lines]
+    ours, expected = (sorted(some, key=lambda row: row["number"]) for some in (ours, iceberg_rows(expected, fields)))
+    assert_same_rows(ours, expected, "ours")
