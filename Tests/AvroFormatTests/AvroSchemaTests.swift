@@ -6,6 +6,16 @@ import Testing
 private func schema(_ json: String) throws -> AvroSchema { try AvroSchema(json: Array(json.utf8)) }
 
 @Suite struct AvroSchemaTests {
+    @Test func `only optional fields have a default of their own`() throws {
+        let required = AvroField("a", .string(nil), id: 1)
+        #expect(required.defaultValue == nil)
+        #expect(
+            try schema(#"{"type":"record","name":"r","fields":[{"name":"a","type":"string"}]}"#).json["fields"]?.array?[
+                0]["default"] == nil)
+        let optional = AvroField("b", .union([.null, .string(nil)]), id: 2)
+        #expect(optional.defaultValue == JSONValue.null)
+    }
+
     @Test func `a schema survives being written and parsed`() throws {
         let original = try schema(
             """

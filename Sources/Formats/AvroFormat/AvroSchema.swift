@@ -111,7 +111,8 @@ public struct AvroField: Hashable, Sendable {
     ) {
         self.name = name
         self.aliases = aliases
-        self.defaultValue = defaultValue ?? (type.isNullFirst ? .null : nil)
+        // Spelled out, since `nil` alone would be read as the JSON value null.
+        self.defaultValue = defaultValue ?? (type.isNullFirst ? JSONValue.null : JSONValue?.none)
         self.type = type
         self.fieldID = fieldID
         self.doc = doc
