@@ -68,7 +68,7 @@ struct TableBuilder {
 
     private func file(_ commit: Int, _ index: Int, _ table: TableMetadata) -> DataFile {
         let hour = Self.firstHour + Int32(commit / Self.commitsPerHour)
-        let type = Self.types[index % Self.types.count]
+        let type = Self.types[(commit * filesPerCommit + index) % Self.types.count]
         let name = "\(commit)-\(index)-\(String(UInt64(commit) &* 0x9E37_79B9_7F4A_7C15, radix: 16))"
         var file = DataFile(
             path: "\(table.location)/data/type=\(type)/time_hour=\(hour)/\(name).parquet", specID: table.defaultSpecID,
