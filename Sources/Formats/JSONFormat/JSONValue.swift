@@ -1,7 +1,7 @@
 import Bytes
 
 /// A JSON value (RFC 8259). Integers keep their 64 bits; members of objects keep their order.
-public indirect enum JSONValue: Hashable, Sendable {
+public enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
