@@ -72,6 +72,15 @@ struct DatumTests {
         #expect(throws: IcebergError.self) { try Datum(json: json, type: type) }
     }
 
+    @Test(arguments: ["1e-9223372036854775808", "1e9223372036854775807", "1e-401", "1e", "e5", "--1", "1e5e5"])
+    func `decimals of absurd exponents are none`(text: String) {
+        #expect(throws: IcebergError.self) { try Datum(json: .string(text), type: Self.price) }
+        #expect(throws: IcebergError.self) {
+            try Predicate.equal("p", .string(text)).bound(
+                to: try Schema(fields: [.optional(1, "p", Self.price)]))
+        }
+    }
+
     @Test func `decimals keep their value through every width`() throws {
         var random = SeededRandom(seed: 1)
         for width in 1...16 {

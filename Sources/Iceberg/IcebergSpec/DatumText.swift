@@ -72,10 +72,10 @@ enum DatumText {
 
     /// The same, rounded down where digits would be lost.
     static func parseDecimalFloor(_ text: String, scale: Int) -> (floor: Int128, isExact: Bool)? {
-        let parts = text.split(whereSeparator: { $0 == "e" || $0 == "E" })
+        let parts = text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "e" || $0 == "E" })
         guard let mantissa = parts.first, parts.count <= 2, text.utf8.count <= 80 else { return nil }
         let exponent = parts.count == 2 ? Int(parts[1]) : 0
-        guard let exponent, abs(exponent) <= 400 else { return nil }
+        guard let exponent, (-400...400).contains(exponent) else { return nil }
         let halves = mantissa.split(separator: ".", omittingEmptySubsequences: false)
         guard halves.count <= 2 else { return nil }
         let fraction = halves.count == 2 ? String(halves[1]) : ""
