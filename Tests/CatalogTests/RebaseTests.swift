@@ -33,6 +33,7 @@ import Testing
         manifest.addedFilesCount = 1
         manifest.existingFilesCount = 0
         manifest.deletedFilesCount = 0
+        (manifest.addedRowsCount, manifest.existingRowsCount, manifest.deletedRowsCount) = (5, 0, 0)
         change(&manifest)
         let bytes = try ManifestList.encode(
             [manifest] + earlier, formatVersion: 2, snapshotID: id, parentSnapshotID: nil, sequenceNumber: 1,

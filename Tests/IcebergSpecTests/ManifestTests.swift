@@ -170,6 +170,29 @@ private let values: [Datum?] = [
         #expect(try ManifestList.decode(bytes, path: "list") == [data, deletes])
     }
 
+    @Test func `a manifest whose files are not counted is not listed as an empty one`() throws {
+        var file = ManifestFile(
+            path: "m", length: 1, partitionSpecID: 0, sequenceNumber: 0, minSequenceNumber: 0, addedSnapshotID: 7)
+        func encoded() throws -> [UInt8] {
+            try ManifestList.encode(
+                [file], formatVersion: 2, snapshotID: 7, parentSnapshotID: nil, sequenceNumber: 1, sync: sync)
+        }
+        #expect(throws: IcebergError.self) { try encoded() }
+        (file.addedFilesCount, file.existingFilesCount, file.deletedFilesCount) = (-1, -1, 0)
+        (file.addedRowsCount, file.existingRowsCount, file.deletedRowsCount) = (-5, 0, 0)
+        let read = try ManifestList.decode(try encoded(), path: "list")[0]
+        #expect((read.addedFilesCount, read.existingFilesCount, read.addedRowsCount) == (nil, nil, nil))
+        #expect(read.mayHaveLiveFiles && !read.isCounted, "negative counts say nothing")
+    }
+
+    @Test func `row ids end with 64 bits`() {
+        var file = ManifestFile(
+            path: "m", length: 1, partitionSpecID: 0, sequenceNumber: 0, minSequenceNumber: 0, addedSnapshotID: 7)
+        (file.addedRowsCount, file.existingRowsCount) = (.max, .max)
+        var files = [file, file]
+        #expect(ManifestList.assignRowIDs(&files, from: 5) == .max)
+    }
+
     @Test func `version 1 is not written`() {
         #expect(throws: IcebergError.self) {
             try ManifestList.encode(

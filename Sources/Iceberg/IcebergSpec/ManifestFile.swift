@@ -65,6 +65,12 @@ public struct ManifestFile: Hashable, Sendable {
     /// Whether any live file may be listed: true where the counts are not known.
     public var mayHaveLiveFiles: Bool { addedFilesCount != 0 || existingFilesCount != 0 }
 
+    /// Whether every count is known, as lists of version 2 and above have to state them.
+    public var isCounted: Bool {
+        addedFilesCount != nil && existingFilesCount != nil && deletedFilesCount != nil && addedRowsCount != nil
+            && existingRowsCount != nil && deletedRowsCount != nil
+    }
+
     /// The same manifest, added by a commit with another sequence number: what a rebased append writes into its list.
     public func rebased(to sequenceNumber: Int64) -> ManifestFile {
         var rebased = self

@@ -30,7 +30,10 @@ public enum ManifestList {
         var next = firstRowID
         for index in files.indices where files[index].content == .data && files[index].firstRowID == nil {
             files[index].firstRowID = next
-            next = next &+ (files[index].addedRowsCount ?? 0) &+ (files[index].existingRowsCount ?? 0)
+            for count in [files[index].addedRowsCount, files[index].existingRowsCount] {
+                let (sum, overflow) = next.addingReportingOverflow(count ?? 0)
+                next = overflow ? .max : sum
+            }
         }
         return next
     }
@@ -38,7 +41,8 @@ public enum ManifestList {
     /// Writes the manifest list of a snapshot, format version 2 or 3. The same input gives the same bytes.
     ///
     /// - Parameter firstRowID: version 3: that of the snapshot. The manifests must have theirs (`assignRowIDs`).
-    /// - Throws: `.unsupported` for a format version below 2.
+    /// - Throws: `.unsupported` for a format version below 2; `.invalid` for a manifest whose counts are not known: 0 would
+    ///   mean that it lists nothing.
     public static func encode(
         _ files: [ManifestFile], formatVersion: Int, snapshotID: Int64, parentSnapshotID: Int64?,
         sequenceNumber: Int64, firstRowID: Int64? = nil, sync: [UInt8]
@@ -46,6 +50,9 @@ public enum ManifestList {
         guard (2...3).contains(formatVersion) else {
             throw IcebergError(
                 .unsupported, "manifest lists are written for tables of format version 2 or 3, not \(formatVersion)")
+        }
+        if let file = files.first(where: { !$0.isCounted }) {
+            throw IcebergError(.invalid, "the files and rows of \(file.path) are not counted")
         }
         var metadata: [(key: String, value: String)] = [
             ("snapshot-id", String(snapshotID)),
@@ -133,12 +140,14 @@ private struct ManifestFilePlan {
             path: path, length: length, partitionSpecID: Int(clamping: numbers[502] ?? 0), content: content,
             sequenceNumber: numbers[515] ?? 0, minSequenceNumber: numbers[516] ?? 0, addedSnapshotID: numbers[503] ?? -1
         )
-        file.addedFilesCount = numbers[504]
-        file.existingFilesCount = numbers[505]
-        file.deletedFilesCount = numbers[506]
-        file.addedRowsCount = numbers[512]
-        file.existingRowsCount = numbers[513]
-        file.deletedRowsCount = numbers[514]
+        // A negative count says nothing.
+        func count(_ id: Int32) -> Int64? { numbers[id].flatMap { $0 >= 0 ? $0 : nil } }
+        file.addedFilesCount = count(504)
+        file.existingFilesCount = count(505)
+        file.deletedFilesCount = count(506)
+        file.addedRowsCount = count(512)
+        file.existingRowsCount = count(513)
+        file.deletedRowsCount = count(514)
         file.partitions = partitions
         file.keyMetadata = keyMetadata
         file.firstRowID = numbers[520]

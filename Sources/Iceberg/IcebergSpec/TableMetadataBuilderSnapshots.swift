@@ -14,6 +14,7 @@ extension TableMetadataBuilder {
                 snapshot.sequenceNumber > state.lastSequenceNumber || snapshot.parentSnapshotID == nil,
                 "snapshot \(id) has the sequence number \(snapshot.sequenceNumber), which is not above the last one, "
                     + "\(state.lastSequenceNumber)", .stale)
+            try require(snapshot.sequenceNumber < .max, "after the sequence number of snapshot \(id) there is none")
             state.lastSequenceNumber = max(state.lastSequenceNumber, snapshot.sequenceNumber)
         }
         try checkTime(of: snapshot)

@@ -33,6 +33,10 @@ struct CommitBuilder {
         guard base.formatVersion >= 2 else {
             throw TableError(.unsupported, "tables of format version \(base.formatVersion) are only read: upgrade to 2")
         }
+        guard (0..<Int64.max).contains(base.lastSequenceNumber) else {
+            throw TableError(
+                .malformed, "after the table's last sequence number, \(base.lastSequenceNumber), there is none")
+        }
         self.base = base
         self.loader = loader
         self.branch = branch
@@ -162,10 +166,12 @@ struct CommitBuilder {
     mutating func finish(
         _ operation: SnapshotOperation, manifests: [ManifestFile], changes: SnapshotChanges,
         summary: [String: String], properties: [String: String]
-    ) throws(TableError) -> PreparedCommit {
+    ) async throws(TableError) -> PreparedCommit {
         var manifests = manifests
         let firstRowID = base.formatVersion >= 3 ? base.nextRowID ?? 0 : nil
+        try await count(&manifests)
         let nextRowID = firstRowID.map { ManifestList.assignRowIDs(&manifests, from: $0) }
+        guard nextRowID ?? 0 < .max else { throw TableError(.malformed, "the row ids would lie beyond 64 bits") }
         let location = try place("snap-\(snapshotID)-1-\(commitID).avro")
         let uri = loader.store.uri(of: location)
         do throws(IcebergError) {
@@ -188,6 +194,25 @@ struct CommitBuilder {
         return PreparedCommit(
             objects: objects, updates: updates(snapshot, properties), requirements: requirements,
             snapshot: snapshot)
+    }
+
+    /// Version 1 need not count what its manifests list. Lists of later versions must: readers leave out a manifest that
+    /// is said to list nothing, and row ids are set aside by the counts.
+    private func count(_ manifests: inout [ManifestFile]) async throws(TableError) {
+        for index in manifests.indices where !manifests[index].isCounted {
+            var files: [ManifestEntry.Status: Int64] = [:]
+            var rows: [ManifestEntry.Status: Int64] = [:]
+            for entry in try await loader.entries(of: manifests[index], in: base) {
+                files[entry.status, default: 0] += 1
+                rows[entry.status, default: 0].addClamped(entry.file.recordCount)
+            }
+            manifests[index].addedFilesCount = files[.added, default: 0]
+            manifests[index].existingFilesCount = files[.existing, default: 0]
+            manifests[index].deletedFilesCount = files[.deleted, default: 0]
+            manifests[index].addedRowsCount = rows[.added, default: 0]
+            manifests[index].existingRowsCount = rows[.existing, default: 0]
+            manifests[index].deletedRowsCount = rows[.deleted, default: 0]
+        }
     }
 
     private func updates(_ snapshot: Snapshot, _ properties: [String: String]) -> [TableUpdate] {

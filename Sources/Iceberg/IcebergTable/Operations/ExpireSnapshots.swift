@@ -35,7 +35,9 @@ public struct ExpireSnapshots: Hashable, Sendable {
         var references = base.references
         var removed: [String] = []
         for (name, reference) in base.references.sorted(by: { $0.key < $1.key }) where name != SnapshotReference.main {
-            let age = base.snapshot(id: reference.snapshotID).map { now.milliseconds - $0.timestampMilliseconds }
+            let age = base.snapshot(id: reference.snapshotID).map {
+                now.milliseconds.subtractingClamped($0.timestampMilliseconds)
+            }
             guard let age, age <= reference.maxReferenceAgeMilliseconds ?? settings.maxReferenceAge else {
                 removed.append(name)
                 references[name] = nil
@@ -105,13 +107,6 @@ public struct ExpireSnapshots: Hashable, Sendable {
         base.references.sorted { $0.key < $1.key }.map {
             .referenceSnapshotID(reference: $0.key, snapshotID: $0.value.snapshotID)
         }
-    }
-}
-
-extension Int64 {
-    fileprivate func subtractingClamped(_ other: Int64) -> Int64 {
-        let (difference, overflow) = subtractingReportingOverflow(other)
-        return overflow ? (other > 0 ? .min : .max) : difference
     }
 }
 

@@ -42,7 +42,7 @@ extension CommitBuilder {
             result = written + filtered.kept
         }
         result = filtered.rewritten + result
-        return try finish(
+        return try await finish(
             change.operation, manifests: result, changes: changes, summary: change.summary,
             properties: change.properties)
     }

@@ -24,9 +24,9 @@ struct ManifestMerge {
         var groups: [[ManifestFile]] = []
         var bytes: Int64 = 0
         for file in files.reversed() {
-            if let last = groups.indices.last, bytes + file.length <= targetBytes {
+            if let last = groups.indices.last, bytes.addingClamped(file.length) <= targetBytes {
                 groups[last].append(file)
-                bytes += file.length
+                bytes.addClamped(file.length)
             } else {
                 groups.append([file])
                 bytes = file.length

@@ -56,7 +56,7 @@ public struct RewriteManifests: TableOperation {
             ("manifests-created", created.count), ("manifests-kept", kept.count),
             ("manifests-replaced", manifests.count - kept.count), ("entries-processed", entryCount),
         ] { summary[key] = String(value) }
-        return try builder.finish(
+        return try await builder.finish(
             .replace, manifests: created + kept, changes: SnapshotChanges(), summary: summary, properties: [:])
     }
 

@@ -17,17 +17,17 @@ struct SnapshotChanges {
 
         mutating func add(_ file: DataFile) {
             // Many vectors share a file: each counts for its own bytes.
-            bytes += file.contentSizeBytes ?? file.fileSizeBytes
+            bytes.addClamped(file.contentSizeBytes ?? file.fileSizeBytes)
             switch file.content {
             case .data:
                 dataFiles += 1
-                records += file.recordCount
+                records.addClamped(file.recordCount)
             case .positionDeletes:
                 if file.isDeletionVector { vectors += 1 } else { positionDeleteFiles += 1 }
-                positionDeletes += file.recordCount
+                positionDeletes.addClamped(file.recordCount)
             case .equalityDeletes:
                 equalityDeleteFiles += 1
-                equalityDeletes += file.recordCount
+                equalityDeletes.addClamped(file.recordCount)
             }
         }
     }
@@ -85,11 +85,11 @@ struct SnapshotChanges {
         let (added, removed) = (whole.added, whole.removed)
         return [
             ("total-data-files", added.dataFiles - removed.dataFiles),
-            ("total-records", added.records - removed.records),
-            ("total-files-size", added.bytes - removed.bytes),
+            ("total-records", added.records.subtractingClamped(removed.records)),
+            ("total-files-size", added.bytes.subtractingClamped(removed.bytes)),
             ("total-delete-files", added.deleteFiles - removed.deleteFiles),
-            ("total-position-deletes", added.positionDeletes - removed.positionDeletes),
-            ("total-equality-deletes", added.equalityDeletes - removed.equalityDeletes),
+            ("total-position-deletes", added.positionDeletes.subtractingClamped(removed.positionDeletes)),
+            ("total-equality-deletes", added.equalityDeletes.subtractingClamped(removed.equalityDeletes)),
         ]
     }
 

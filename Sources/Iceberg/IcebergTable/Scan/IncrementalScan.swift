@@ -46,8 +46,8 @@ extension ScanPlanner {
                 } else if !pruner.mayMatchBounds(entry.file) {
                     counts.filesPrunedByBounds += 1
                 } else {
-                    counts.records += entry.file.recordCount
-                    counts.bytes += entry.file.fileSizeBytes
+                    counts.records.addClamped(entry.file.recordCount)
+                    counts.bytes.addClamped(entry.file.fileSizeBytes)
                     files.append(ScanPlan.File(entry, deletes: [], residual: pruner.residual(of: entry.file)))
                 }
             }

@@ -49,11 +49,11 @@ public struct ScanPlan: Sendable {
         mutating func add(_ other: Counts) {
             manifestsTotal += other.manifestsTotal
             manifestsRead += other.manifestsRead
-            filesTotal += other.filesTotal
-            filesPrunedByPartition += other.filesPrunedByPartition
+            filesTotal.addClamped(other.filesTotal)
+            filesPrunedByPartition.addClamped(other.filesPrunedByPartition)
             filesPrunedByBounds += other.filesPrunedByBounds
-            records &+= other.records
-            bytes &+= other.bytes
+            records.addClamped(other.records)
+            bytes.addClamped(other.bytes)
         }
     }
 

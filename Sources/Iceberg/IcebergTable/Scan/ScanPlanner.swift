@@ -33,9 +33,9 @@ public struct ScanPlanner: Sendable {
             if pruner.mayMatch(manifest) {
                 wanted.append(manifest)
             } else {
-                let files = (manifest.addedFilesCount ?? 0) + (manifest.existingFilesCount ?? 0)
-                counts.filesTotal += files
-                counts.filesPrunedByPartition += files
+                let files = (manifest.addedFilesCount ?? 0).addingClamped(manifest.existingFilesCount ?? 0)
+                counts.filesTotal.addClamped(files)
+                counts.filesPrunedByPartition.addClamped(files)
             }
         }
         counts.manifestsRead = wanted.count
@@ -75,8 +75,8 @@ public struct ScanPlanner: Sendable {
                     result.counts.filesPrunedByBounds += 1
                 } else {
                     result.entries.append(entry)
-                    result.counts.records += entry.file.recordCount
-                    result.counts.bytes += entry.file.fileSizeBytes
+                    result.counts.records.addClamped(entry.file.recordCount)
+                    result.counts.bytes.addClamped(entry.file.fileSizeBytes)
                 }
             }
             return result

@@ -20,7 +20,7 @@ public struct ScanTask: Hashable, Sendable {
     public init(pieces: [Piece]) { self.pieces = pieces }
 
     /// Bytes of the pieces.
-    public var bytes: Int64 { pieces.reduce(0) { $0 + $1.length } }
+    public var bytes: Int64 { pieces.reduce(0) { $0.addingClamped($1.length) } }
 }
 
 /// How a plan is divided into tasks.
@@ -55,10 +55,10 @@ extension ScanPlan {
         var open: [(pieces: [ScanTask.Piece], weight: Int64)] = []
         var done: [ScanTask] = []
         for piece in files.flatMap({ Self.pieces(of: $0, settings) }) {
-            let weight = max(piece.length + Self.deleteBytes(of: piece), settings.openCostBytes)
-            if let index = open.firstIndex(where: { $0.weight + weight <= settings.targetBytes }) {
+            let weight = max(piece.length.addingClamped(Self.deleteBytes(of: piece)), settings.openCostBytes)
+            if let index = open.firstIndex(where: { $0.weight.addingClamped(weight) <= settings.targetBytes }) {
                 open[index].pieces.append(piece)
-                open[index].weight += weight
+                open[index].weight.addClamped(weight)
             } else {
                 open.append(([piece], weight))
                 if open.count > settings.lookback {
@@ -71,7 +71,7 @@ extension ScanPlan {
     }
 
     private static func deleteBytes(of piece: ScanTask.Piece) -> Int64 {
-        piece.file.deletes.reduce(0) { $0 + ($1.contentSizeBytes ?? $1.fileSizeBytes) }
+        piece.file.deletes.reduce(0) { $0.addingClamped($1.contentSizeBytes ?? $1.fileSizeBytes) }
     }
 
     /// Row groups side by side, as many as fit the target. Without usable offsets a Parquet file stays whole.

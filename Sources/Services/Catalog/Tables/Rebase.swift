@@ -30,6 +30,7 @@ struct Rebase: Sendable {
         _ change: CatalogService.TableChange, on base: TableMetadata
     ) async throws(CatalogError) -> [TableUpdate]? {
         guard base.properties[Self.enabledProperty] == "true", base.formatVersion == 2,
+            base.lastSequenceNumber < .max,
             let append = Self.append(in: change), onlyTheBranchMoved(change, append, base),
             let current = base.references[append.branch].flatMap({ base.snapshot(id: $0.snapshotID) }),
             base.snapshot(id: append.snapshot.snapshotID) == nil
@@ -40,6 +41,8 @@ struct Rebase: Sendable {
         let present = try await manifests(of: current)
         guard Self.deletes(in: present).isSubset(of: Self.deletes(in: listed)) else { return nil }
         let manifests = own.map { $0.rebased(to: sequenceNumber) } + present
+        // Those of version 1 may not be: counting them is the writer's work.
+        guard manifests.allSatisfy(\.isCounted) else { return nil }
 
         var snapshot = append.snapshot
         snapshot.parentSnapshotID = current.snapshotID
