@@ -231,6 +231,38 @@ import Testing
         #expect(try await outcome(rewrite) { delta($0, $1, $2, allows: true) } == .stale)
     }
 
+    @Test func `files that deletes of several files may name must still be there`() async throws {
+        func delta(_ table: TestTable, _ a: DataFile, _ start: Int64?, last: String = "z") -> RowDelta {
+            var delete = table.positionDeletes(of: a, "p")
+            delete.referencedDataFile = nil
+            delete.lowerBounds[DataFile.filePathID] = Array("\(table.metadata.location)/data/".utf8)
+            delete.upperBounds[DataFile.filePathID] = Array("\(table.metadata.location)/data/\(last)".utf8)
+            return RowDelta(
+                addedDeletes: [delete], checks: ConflictChecks(startingSnapshotID: start, isolation: .none))
+        }
+        let rewrite: Change = { (table: TestTable, a: DataFile) in
+            Replace(removed: [a], added: [table.file("a2")], dataSequenceNumber: 1)
+        }
+        let nothing: Change = { (table: TestTable, _: DataFile) in Append(files: [table.file("x")]) }
+        #expect(try await outcome(rewrite) { delta($0, $1, $2) } == .stale)
+        #expect(try await outcome(rewrite) { delta($0, $1, $2, last: "-") } == nil, "it lies beyond them")
+        #expect(try await outcome(nothing) { delta($0, $1, $2) } == nil)
+    }
+
+    @Test func `a change that was planned on no snapshot needs the whole history`() async throws {
+        var table = try TestTable()
+        try await table.append(table.file("a"))
+        try await table.append(table.file("b"))
+        let overwrite = Overwrite(
+            added: [table.file("n")], filter: .equal("type", .string("click")),
+            checks: ConflictChecks(startingSnapshotID: nil, isolation: .serializable))
+        #expect(await table.refusal(overwrite) == nil)
+        let expired = try ExpireSnapshots(olderThan: table.now()).prepare(base: table.metadata, now: table.now())
+        #expect(expired.snapshots.count == 1)
+        try table.change(expired.change)
+        #expect(await table.refusal(overwrite) == .stale)
+    }
+
     @Test func `two deletion vectors of one file conflict, even when both replace the same one`() async throws {
         let vector = { (table: TestTable, a: DataFile, name: String) in
             RowDelta(addedDeletes: [table.positionDeletes(of: a, name)], checks: .none)

@@ -57,6 +57,10 @@ struct CommitsSince {
             throw TableError(
                 .stale, "the change was planned on snapshot \(start), which is not in the history of the branch")
         }
+        if start == nil, let parent = snapshots.last?.parentSnapshotID {
+            throw TableError(
+                .stale, "the change was planned on no snapshot, and the history before \(parent) has expired")
+        }
         self.snapshots = snapshots
         startingSequenceNumber = current?.sequenceNumber ?? 0
     }
@@ -139,11 +143,15 @@ extension CommitsSince {
         }
     }
 
-    /// The data files that new deletes point to are still there.
-    func requireLive(_ paths: Set<String>, byDeletes: Bool) async throws(TableError) {
-        guard !paths.isEmpty else { return }
+    /// The data files that new position deletes name, or may name by their bounds and partition, are still there.
+    func requireLive(_ deletes: [DataFile], byDeletes: Bool) async throws(TableError) {
+        let positions = deletes.filter { $0.content == .positionDeletes }
+        guard !positions.isEmpty else { return }
+        let index = DeleteIndex(
+            positions.map { ManifestEntry(status: .added, snapshotID: nil, dataSequenceNumber: .max, file: $0) },
+            base: base)
         let removed = try await removedData(byDeletes: byDeletes)
-        if let entry = removed.first(where: { paths.contains($0.file.path) }) {
+        if let entry = removed.first(where: { !index.deletes(applyingTo: $0).isEmpty }) {
             throw conflict("\(entry.file.path), which the change deletes rows of, was removed meanwhile")
         }
     }

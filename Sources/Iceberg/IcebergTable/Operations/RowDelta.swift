@@ -64,7 +64,10 @@ public struct RowDelta: TableOperation {
         let base = builder.base
         let since = try CommitsSince(
             checks.startingSnapshotID, head: builder.parent, base: base, loader: builder.loader)
-        try await since.requireLive(referenced, byDeletes: !allowsDeletedDataFiles)
+        let own = Set(addedData.map(\.path))
+        try await since.requireLive(
+            addedDeletes.filter { $0.onlyDataFile.map { !own.contains($0) } ?? true },
+            byDeletes: !allowsDeletedDataFiles)
         try await since.refuseNewVectors(
             for: Set(addedDeletes.filter(\.isDeletionVector).compactMap(\.referencedDataFile)))
         try await since.refuseNewDeletes(
@@ -74,11 +77,6 @@ public struct RowDelta: TableOperation {
         let pruner = try FilePruner(predicate: checks.filter, schema: base.currentSchema, metadata: base)
         if checks.isolation == .serializable { try await since.refuseNewData(pruner) }
         try await since.refuseNewDeletes(pruner)
-    }
-
-    /// The data files that the added deletes name.
-    private var referenced: Set<String> {
-        Set(addedDeletes.compactMap(\.referencedDataFile)).subtracting(addedData.map(\.path))
     }
 
     /// At most one deletion vector a data file: an old one must be among those removed.
