@@ -1,4 +1,5 @@
 import Clocks
+import Glibc
 import IcebergCatalog
 import IcebergData
 import IcebergSpec
@@ -8,8 +9,16 @@ import ObjectStore
 
 /// A table from nothing, with the library alone: `swift run example-table /tmp/warehouse`.
 @main struct Example {
-    static func main() async throws {
-        let folder = CommandLine.arguments.dropFirst().first ?? "/tmp/example-warehouse"
+    static func main() async {
+        do {
+            try await run(in: CommandLine.arguments.dropFirst().first ?? "/tmp/example-warehouse")
+        } catch {
+            print("example-table: \(error)")
+            exit(1)
+        }
+    }
+
+    private static func run(in folder: String) async throws {
         var sales = try await SalesTable(folder)
         try await sales.append([
             #"{"id": 1, "at": "2026-03-01T09:00:00Z", "item": "apple", "price": "1.20"}"#,
@@ -57,7 +66,7 @@ struct SalesTable {
 
     /// Rows become data files, the files one snapshot.
     mutating func append(_ rows: [String]) async throws {
-        var writer = try TableWriter(table, options: TableWriterOptions())
+        var writer = try TableWriter(table, options: TableWriterOptions(properties: table.properties))
         for row in rows {
             try writer.append(RowValue.fields(try JSONValue.parse(row), table.currentSchema.fields, .names, row))
         }
