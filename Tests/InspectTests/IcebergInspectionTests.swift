@@ -85,6 +85,19 @@ import Testing
         #expect(names(back["added files"]) == ["one.parquet"])
     }
 
+    @Test func `one snapshot named alone is compared with its parent`() async throws {
+        let table = try await TestTable()
+        let ids = table.metadata.snapshots.map { String($0.snapshotID) }
+        let last = try await inspected("diff", table.location, "main")
+        #expect(last == (try await inspected("diff", table.location, ids[1], ids[2])))
+        let first = try await inspected("diff", table.location, ids[0])
+        #expect(first["from"] == .null)
+        #expect(names(first["added files"]) == ["one.parquet"])
+        let result = await InspectCommand.run(["diff", table.location, "gone"])
+        #expect(result.exitCode == 1)
+        #expect(result.problem.contains("references: main"))
+    }
+
     private func names(_ files: JSONValue?) -> [String]? {
         files?.array?.compactMap { $0["path"]?.string?.split(separator: "/").last.map(String.init) }
     }
@@ -109,6 +122,19 @@ import Testing
         let first = try await inspected("diff", table.metadataFile(1), table.metadataFile(2))
         #expect(first["added snapshots"]?.array?.count == 1)
         #expect(names(first["added files"]) == ["one.parquet"])
+    }
+
+    @Test func `a manifest is no manifest list, nor the other way round`() async throws {
+        let table = try await TestTable()
+        let list = try #require(table.metadata.currentSnapshot?.manifestList)
+        let shown = try await inspected("manifest-list", table.location)
+        let manifest = try #require(shown["manifests"]?.array?.first?["manifest_path"]?.string)
+        for (command, file, other) in [("manifest", list, "manifest-list"), ("manifest-list", manifest, "manifest")] {
+            let result = await InspectCommand.run([command, file])
+            #expect(result.exitCode == 1)
+            #expect(result.output.isEmpty)
+            #expect(result.problem.contains("`\(other)`"))
+        }
     }
 
     @Test func `a copy of a table is inspected where it lies`() async throws {

@@ -20,6 +20,12 @@ import WriteAheadLog
         #expect(result.problem.contains("usage:"))
     }
 
+    @Test func `a wrong option of a command prints the usage of that command alone`() async {
+        let result = await InspectCommand.run(["--json", "rows", "a", "--nothing"])
+        #expect(result.problem.contains("usage: analytics-inspect [--json] rows TABLE"))
+        #expect(!result.problem.contains("puffin"))
+    }
+
     @Test func `help names every command, and that of one command its options`() async {
         let help = await InspectCommand.run(["--help"])
         #expect(help.exitCode == 0)

@@ -56,8 +56,26 @@ import Testing
         _ = directory
     }
 
+    @Test func `a branch has the current columns, a snapshot its own`() async throws {
+        let (directory, location, _) = try await table()
+        let file = "\(location)/metadata/v1.metadata.json"
+        let metadata = try TableMetadataFile.decode([UInt8](try Data(contentsOf: URL(filePath: file))))
+        var columns = SchemaUpdate(metadata)
+        try columns.rename("word", to: "parity")
+        let change = try TableChange.schema(columns.schema(), on: metadata)
+        let renamed = try metadata.applying(change.updates, at: SystemClock().now())
+        let newer = try directory.write(
+            try TableMetadataFile.encode(renamed), "bucket/numbers/metadata/v2.metadata.json")
+        let head = try #require(metadata.currentSnapshotID)
+        for (snapshot, column) in [("main", "parity"), (String(head), "word")] {
+            let shown = try await inspected("rows", newer, "--snapshot", snapshot, "--limit", "1")
+            #expect(shown["rows"]?.array?.first?[column] != nil, "\(snapshot)")
+        }
+    }
+
     @Test(arguments: [
-        ["--columns", "none"], ["--where", "{"], ["--where", #"{"type":"eq","term":"none","value":1}"#],
+        ["--columns", "none"], ["--columns", ""], ["--columns", "n,"], ["--where", "{"],
+        ["--where", #"{"type":"eq","term":"none","value":1}"#],
     ])
     func `what the table does not have is refused`(arguments: [String]) async throws {
         let (directory, location, _) = try await table()

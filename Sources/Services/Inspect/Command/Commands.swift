@@ -85,8 +85,11 @@ extension Command {
         Command(
             name: "diff", operands: "TABLE [FROM] TO", operandCount: 2...3,
             summary:
-                "what changed between two snapshots (ids or references) of a table, or from one metadata file to another",
-            examples: ["diff warehouse/events 8711 main", "diff v2.metadata.json v3.metadata.json"],
+                "what changed from a snapshot (an id or reference; default: the parent) or metadata file to another",
+            examples: [
+                "diff warehouse/events main", "diff warehouse/events 8711 main",
+                "diff v2.metadata.json v3.metadata.json",
+            ],
             run: DiffInspection.run),
     ]
 

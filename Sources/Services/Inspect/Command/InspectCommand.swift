@@ -33,7 +33,8 @@ package enum InspectCommand {
             if command.name == "setup-storage" { return await StorageSetup.run(environment, asJSON: invocation.asJSON) }
             return await report(command, invocation)
         } catch {
-            return InspectResult(output: "", problem: "\(error)\n\n\(Command.usage)", exitCode: 2)
+            let command = Command.named(by: arguments.filter { !$0.hasPrefix("-") })
+            return InspectResult(output: "", problem: "\(error)\n\n\(command?.help ?? Command.usage)", exitCode: 2)
         }
     }
 

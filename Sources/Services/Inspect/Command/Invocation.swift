@@ -51,7 +51,12 @@ struct Invocation: Sendable {
     }
 
     /// The values of an option that takes several, separated by commas; nil where it is not given.
-    func list(_ name: String) -> [String]? {
-        options[name].map { $0.split(separator: ",").map(String.init) }
+    ///
+    /// - Throws: `.usage` when one is empty.
+    func list(_ name: String) throws(InspectError) -> [String]? {
+        guard let text = options[name] else { return nil }
+        let values = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        guard !values.contains("") else { throw InspectError(.usage, at: name, "\"\(text)\" has an empty name") }
+        return values
     }
 }

@@ -46,13 +46,7 @@ struct InspectedTable: Sendable {
 
     /// - Parameter name: an id, a branch or a tag; nil for the current snapshot.
     func snapshot(named name: String?) throws(InspectError) -> Snapshot {
-        let found: Snapshot?
-        if let name {
-            found = metadata.snapshot(reference: name) ?? Int64(name).flatMap { metadata.snapshot(id: $0) }
-        } else {
-            found = metadata.currentSnapshot
-        }
-        guard let found else {
+        guard let found = name.map({ metadata.snapshot(named: $0) }) ?? metadata.currentSnapshot else {
             let names = metadata.references.keys.sorted().joined(separator: ", ")
             throw InspectError(
                 .notFound, at: metadataLocation,
@@ -69,7 +63,13 @@ struct InspectedTable: Sendable {
         var folder = location
         while folder.count > 1 && folder.hasSuffix("/") { folder.removeLast() }
         if !folder.hasSuffix("/metadata") { folder += "/metadata" }
-        let names = try await names(in: folder, environment)
+        let names: [String]
+        do {
+            names = try await Self.names(in: folder, environment)
+        } catch {
+            throw InspectError(
+                .notFound, at: location, "is neither a metadata file (.json) nor the directory of a table: \(error)")
+        }
         guard let newest = names.filter(isMetadata).max(by: { (version($0), $0) < (version($1), $1) }) else {
             throw InspectError(.notFound, at: folder, "holds no file *.metadata.json")
         }
@@ -108,5 +108,12 @@ struct InspectedTable: Sendable {
         let folder = FileSystem.parent(of: InspectedFile.path(metadataFile))
         guard folder == "metadata" || folder.hasSuffix("/metadata") else { return folder }
         return FileSystem.parent(of: folder)
+    }
+}
+
+extension TableMetadata {
+    /// - Parameter name: a branch, a tag or an id.
+    func snapshot(named name: String) -> Snapshot? {
+        snapshot(reference: name) ?? Int64(name).flatMap { snapshot(id: $0) }
     }
 }

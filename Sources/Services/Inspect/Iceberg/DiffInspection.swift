@@ -1,25 +1,55 @@
+import Configuration
 import IcebergSpec
 import JSONFormat
 
-/// `diff`: what changed between two snapshots of a table, or between two metadata files.
+/// `diff`: what changed between two snapshots of a table, with one commit, or between two metadata files.
 enum DiffInspection {
     static func run(_ invocation: Invocation, _ report: inout JSONObject) async throws {
         let operands = invocation.operands
         let environment = invocation.environment
-        guard operands.count == 3 else {
-            let old = try await InspectedTable(operands[0], environment: environment)
-            let new = try await InspectedTable(operands[1], environment: environment)
-            try await compare(old, new, into: &report)
-            return
-        }
         let table = try await InspectedTable(operands[0], environment: environment)
-        let (from, to) = (try table.snapshot(named: operands[1]), try table.snapshot(named: operands[2]))
-        report["from"] = .object(SnapshotsInspection.row(from, table.metadata))
-        report["to"] = .object(SnapshotsInspection.row(to, table.metadata))
-        report["schema"] = .array(
-            SchemaDiff.changes(from: table.metadata.schema(of: from), to: table.metadata.schema(of: to)))
-        report["snapshots between"] = history(from, to, table.metadata)
-        try await SnapshotDiff(from: (table, from), to: (table, to)).describe(into: &report)
+        if operands.count == 3 {
+            try await compare(
+                table, from: try table.snapshot(named: operands[1]), to: try table.snapshot(named: operands[2]),
+                into: &report)
+        } else if let commit = table.metadata.snapshot(named: operands[1]) {
+            try await compare(table, from: try parent(of: commit, table), to: commit, into: &report)
+        } else {
+            try await compare(table, try await other(operands[1], than: table, environment), into: &report)
+        }
+    }
+
+    /// - Throws: `.notFound` for what is no table, with the snapshots that could have been meant.
+    private static func other(
+        _ location: String, than table: InspectedTable, _ environment: Environment
+    ) async throws -> InspectedTable {
+        do {
+            return try await InspectedTable(location, environment: environment)
+        } catch let error as InspectError where error.code == .notFound {
+            let names = table.metadata.references.keys.sorted().joined(separator: ", ")
+            throw InspectError(
+                .notFound, at: location,
+                "is no snapshot of \(table.metadataLocation) (references: \(names)), and \(error.message)")
+        }
+    }
+
+    /// Nil for the first commit of a table.
+    private static func parent(of commit: Snapshot, _ table: InspectedTable) throws(InspectError) -> Snapshot? {
+        guard let id = commit.parentSnapshotID else { return nil }
+        return try table.snapshot(named: String(id))
+    }
+
+    private static func compare(
+        _ table: InspectedTable, from: Snapshot?, to: Snapshot, into report: inout JSONObject
+    ) async throws {
+        let metadata = table.metadata
+        report["from"] = from.map { .object(SnapshotsInspection.row($0, metadata)) } ?? .null
+        report["to"] = .object(SnapshotsInspection.row(to, metadata))
+        if let from {
+            report["schema"] = .array(SchemaDiff.changes(from: metadata.schema(of: from), to: metadata.schema(of: to)))
+            report["snapshots between"] = history(from, to, metadata)
+        }
+        try await SnapshotDiff(from: from.map { (table, $0) }, to: (table, to)).describe(into: &report)
     }
 
     private static func compare(

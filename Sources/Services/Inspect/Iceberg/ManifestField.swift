@@ -13,14 +13,24 @@ enum ManifestField {
     /// By column: lower and upper bounds.
     static let bounds = [125, 128]
 
+    /// Of manifest lists.
+    static let manifestPath = 500
+
     private static let idsByName = [
-        "status": status, "data_file": dataFile, "content": content, "partition": partition, "column_sizes": 108,
+        "manifest_path": manifestPath, "status": status, "data_file": dataFile, "content": content,
+        "partition": partition, "column_sizes": 108,
         "value_counts": 109, "null_value_counts": 110, "nan_value_counts": 137, "lower_bounds": 125,
         "upper_bounds": 128,
     ]
 
     /// The field's id; by its name where the writer gave none. -1 for one that is nothing special.
     static func id(of field: AvroField) -> Int { field.fieldID.map { Int($0) } ?? idsByName[field.name] ?? -1 }
+
+    /// Whether the records of a file have the field: what tells manifests and their lists from each other.
+    static func has(_ id: Int, _ file: AvroFileReader) -> Bool {
+        guard case .record(let record) = file.schema else { return false }
+        return record.fields.contains { self.id(of: $0) == id }
+    }
 }
 
 /// The maps of a `data_file` by column, as one table with a row for each column.

@@ -10,6 +10,11 @@ enum ManifestInspection {
     static func run(_ invocation: Invocation, _ report: inout JSONObject) async throws {
         let limit = try invocation.count("--limit")
         let file = try AvroFileReader(try await invocation.file().bytes())
+        guard ManifestField.has(ManifestField.dataFile, file) else {
+            throw InspectError(
+                .malformed, at: invocation.operands[0],
+                "is no manifest: its records have no data_file; `manifest-list` and `avro` show others")
+        }
         var table: InspectedTable?
         if let place = invocation.options["--table"] {
             table = try await InspectedTable(place, environment: invocation.environment)

@@ -26,7 +26,13 @@ enum ManifestListInspection {
             if let place = invocation.options["--table"] {
                 table = try await InspectedTable(place, environment: invocation.environment)
             }
-            return (try AvroFileReader(try await invocation.file().bytes()), table)
+            let file = try AvroFileReader(try await invocation.file().bytes())
+            guard ManifestField.has(ManifestField.manifestPath, file) else {
+                throw InspectError(
+                    .malformed, at: location,
+                    "is no manifest list: its records have no manifest_path; `manifest` and `avro` show others")
+            }
+            return (file, table)
         }
         let table = try await InspectedTable(location, environment: invocation.environment)
         let snapshot = try table.snapshot(named: invocation.options["--snapshot"])

@@ -13,11 +13,9 @@ enum RowsInspection {
         let name = invocation.options["--snapshot"]
         let snapshot = try name == nil && table.metadata.currentSnapshot == nil ? nil : table.snapshot(named: name)
         let limit = try invocation.count("--limit") ?? rowsMax
-        var scan = TableScan(
-            table.metadata, loader: ManifestLoader(store: table.store), columns: invocation.list("--columns"),
-            predicate: try predicate(invocation), target: snapshot.map { .snapshot($0.snapshotID) } ?? .current,
-            limit: limit)
-        if name == nil { scan.target = .current }
+        let scan = TableScan(
+            table.metadata, loader: ManifestLoader(store: table.store), columns: try invocation.list("--columns"),
+            predicate: try predicate(invocation), target: target(name, snapshot, table.metadata), limit: limit)
         let plan = try await scan.plan()
         report["snapshot-id"] = JSONValue(snapshot?.snapshotID)
         report["files"] = JSONValue(plan.files.count)
@@ -30,6 +28,12 @@ enum RowsInspection {
             batch.appendJSONLines(to: &lines)
             for line in lines.split(separator: UInt8(ascii: "\n")) { rows.append(try JSONValue.parse(Array(line))) }
         }
+    }
+
+    /// A branch is read with the current columns, any other snapshot with its own.
+    private static func target(_ name: String?, _ snapshot: Snapshot?, _ metadata: TableMetadata) -> ScanTarget {
+        guard let name, let snapshot else { return .current }
+        return metadata.references[name] == nil ? .snapshot(snapshot.snapshotID) : .reference(name)
     }
 
     private static func predicate(_ invocation: Invocation) throws -> Predicate? {
