@@ -8,7 +8,7 @@ public enum MetricsMode: Hashable, Sendable {
     case counts
     /// And the lowest and highest value, strings and binaries cut to this many characters or bytes.
     case truncate(Int)
-    /// And both uncut.
+    /// And both as long as they are, up to the 256 bytes that `ParquetFileSummary` holds of a value.
     case full
 
     /// `none`, `counts`, `truncate(16)`, `full`, in letters of either case; nil for anything else.
