@@ -119,23 +119,24 @@ import Testing
             status: .added, snapshotID: 1, file: DataFile(path: "p", recordCount: 1, fileSizeBytes: 1))
         let cache = ManifestCache(bytesMax: 10_000)
         for index in 0..<100 {
-            cache.insert([entry], of: manifest("\(index)"))
+            cache.insert([entry], of: manifest("\(index)"), types: [])
             #expect(cache.statistics.estimatedBytes <= 10_000)
-            #expect(cache.entries(of: manifest("0")) != nil, "in use all the time")
+            #expect(cache.entries(of: manifest("0"), types: []) != nil, "in use all the time")
         }
-        #expect(cache.entries(of: manifest("50")) == nil)
-        #expect(cache.entries(of: manifest("99")) != nil)
+        #expect(cache.entries(of: manifest("50"), types: []) == nil)
+        #expect(cache.entries(of: manifest("99"), types: []) != nil)
     }
 
     @Test func `entries are kept for the numbers they inherit`() {
         let cache = ManifestCache()
-        cache.insert([], of: manifest("a"))
-        #expect(cache.entries(of: manifest("a").rebased(to: 2)) == nil)
+        cache.insert([], of: manifest("a"), types: [])
+        #expect(cache.entries(of: manifest("a").rebased(to: 2), types: []) == nil)
+        #expect(cache.entries(of: manifest("a"), types: [.long]) == nil, "partition values of another type")
     }
 
     @Test func `what is larger than the cache is not kept`() {
         let cache = ManifestCache(bytesMax: 100)
-        cache.insert([], of: manifest("a"))
+        cache.insert([], of: manifest("a"), types: [])
         #expect(cache.statistics.count == 0)
     }
 }

@@ -44,12 +44,14 @@ final class LiveTable {
         try apply(prepared.updates)
     }
 
+    /// How data files are laid out, beside the sizes of their parts.
+    var layout = ParquetWriterOptions(codec: .uncompressed)
+
     /// Data files of a few row groups of a few pages.
     func write(_ rows: [[RowValue]]) async throws -> [DataFile] {
-        var options = TableWriterOptions()
+        var options = TableWriterOptions(parquet: layout)
         options.parquet.pageRows = 5
         options.parquet.rowGroupRows = 17
-        options.parquet.codec = .uncompressed
         var writer = try TableWriter(metadata, options: options, random: random)
         for row in rows { try writer.append(row) }
         let files = try writer.finish()

@@ -255,6 +255,30 @@ import Testing
         #expect(then == [[.primitive(.long(1)), .primitive(.int(5))]])
     }
 
+    @Test func `filters on columns whose type has changed find rows of before, now and then`() async throws {
+        let table = try LiveTable(
+            try Schema(fields: [.required(1, "id", .long), .optional(2, "n", .int)]),
+            spec: [.init(sourceID: 2, name: "n", transform: .identity)])
+        try await table.insert((1...4).map { [.primitive(.long($0)), .primitive(.int(Int32($0)))] })
+        let first = try #require(table.metadata.currentSnapshotID)
+        try table.apply([
+            .addSchema(try Schema(id: 1, fields: [.required(1, "id", .long), .optional(2, "n", .long)])),
+            .setCurrentSchema(id: -1),
+        ])
+        let later = Predicate.isIn(column: "n", [.long(3), .long(4)])
+        func ids(_ target: ScanTarget) async throws -> [Int64] {
+            try await table.rows(of: table.scan(predicate: later, target: target)).compactMap { Self.integer($0[0]) }
+                .sorted()
+        }
+        #expect(try await ids(.current) == [3, 4])
+        #expect(try await ids(.snapshot(first)) == [3, 4])
+        let places = try await table.rows(of: table.scan(columns: ["_file", "_pos"], predicate: later))
+        guard case .primitive(.string(let file)) = places[0][0] else { return }
+        try await table.delete([(file, 0)])
+        #expect(try await ids(.current).count == 1)
+        #expect(try await ids(.snapshot(first)) == [3, 4])
+    }
+
     @Test func `rows are deleted by a column that the table no longer has`() async throws {
         let table = try LiveTable(try Schema(fields: [.required(1, "id", .long), .optional(2, "gone", .int)]))
         try await table.insert(

@@ -34,7 +34,7 @@ struct DataFileScan: Sendable {
         rowGroups = file.metadata.rowGroups.indices.filter { index in
             bytes.contains(file.metadata.rowGroups[index].columns.map(\.startOffset).min() ?? 0)
         }
-        let values = Self.partitionValues(task.file, context.metadata)
+        let values = Self.partitionValues(task.file, context)
         output = try BatchReader(
             file, fields: context.fields.filter(\.isStored), names: context.names, partitionValues: values,
             unidentified: context.unidentified)
@@ -125,15 +125,28 @@ struct DataFileScan: Sendable {
     }
 
     /// The values of identity partition fields, by source column.
-    private static func partitionValues(_ file: DataFile, _ metadata: TableMetadata) -> [Int: Datum?] {
-        guard let spec = metadata.partitionSpec(id: file.specID), spec.fields.count == file.partition.count else {
+    private static func partitionValues(_ file: DataFile, _ context: ScanContext) -> [Int: Datum?] {
+        guard let spec = context.metadata.partitionSpec(id: file.specID), spec.fields.count == file.partition.count
+        else {
             return [:]
         }
         var values: [Int: Datum?] = [:]
         for (field, value) in zip(spec.fields, file.partition) where field.transform == .identity {
-            values.updateValue(value, forKey: field.sourceID)
+            let type = context.schema.field(id: field.sourceID)?.type
+            values.updateValue(value.map { $0.narrowed(to: type) }, forKey: field.sourceID)
         }
         return values
+    }
+}
+
+extension Datum {
+    /// The same number in the type that a column had before it was promoted, where an old state is read.
+    fileprivate func narrowed(to type: IcebergType?) -> Datum {
+        switch (self, type) {
+        case (.long(let value), .int): Int32(exactly: value).map { .int($0) } ?? self
+        case (.double(let value), .float): .float(Float(value))
+        default: self
+        }
     }
 }
 

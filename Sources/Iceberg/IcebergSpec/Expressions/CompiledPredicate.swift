@@ -129,7 +129,10 @@ extension BoundTest {
             default: return false
             }
         }
-        guard transform == .identity, !value.isNaN else { return mightMatch(seen(FieldRange(exactly: value))) }
+        // A value from before or after a change of the type is no such value: nothing is concluded from it.
+        guard transform == .identity, !value.isNaN, value.isValue(of: type) else {
+            return mightMatch(seen(FieldRange(exactly: value)))
+        }
         return matches(value)
     }
 }

@@ -12,12 +12,15 @@ public final class ManifestCache: Sendable {
         let sequenceNumber: Int64
         let addedSnapshotID: Int64
         let firstRowID: Int64?
+        /// Of the partition values: columns change their types.
+        let types: [IcebergType]
 
-        init(_ file: ManifestFile) {
+        init(_ file: ManifestFile, _ types: [IcebergType]) {
             path = file.path
             sequenceNumber = file.sequenceNumber
             addedSnapshotID = file.addedSnapshotID
             firstRowID = file.firstRowID
+            self.types = types
         }
     }
 
@@ -79,17 +82,17 @@ public final class ManifestCache: Sendable {
         if case .list(let files) = content(.list(path)) { files } else { nil }
     }
 
-    func entries(of file: ManifestFile) -> [ManifestEntry]? {
-        if case .manifest(let entries) = content(.manifest(ManifestKey(file))) { entries } else { nil }
+    func entries(of file: ManifestFile, types: [IcebergType]) -> [ManifestEntry]? {
+        if case .manifest(let entries) = content(.manifest(ManifestKey(file, types))) { entries } else { nil }
     }
 
     func insert(list files: [ManifestFile], path: String) {
         insert(.list(path), .list(files), bytes: 200 + files.count * 400)
     }
 
-    func insert(_ entries: [ManifestEntry], of file: ManifestFile) {
+    func insert(_ entries: [ManifestEntry], of file: ManifestFile, types: [IcebergType]) {
         let bytes = entries.reduce(200) { $0 + Self.estimatedBytes($1.file) }
-        insert(.manifest(ManifestKey(file)), .manifest(entries), bytes: bytes)
+        insert(.manifest(ManifestKey(file, types)), .manifest(entries), bytes: bytes)
     }
 
     /// What an entry takes in memory, about. Maps share the bytes of the manifest they were read from.

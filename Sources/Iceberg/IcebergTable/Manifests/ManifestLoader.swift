@@ -60,24 +60,23 @@ public struct ManifestLoader: Sendable {
 
     /// The entries of a manifest, deleted ones included, with every number filled in.
     public func entries(of file: ManifestFile, in metadata: TableMetadata) async throws(TableError) -> [ManifestEntry] {
-        if let entries = cache.entries(of: file) { return entries }
         guard let spec = metadata.partitionSpec(id: file.partitionSpecID) else {
             throw TableError(
                 .malformed, "\(file.path) is of partition spec \(file.partitionSpecID), which the table does not have")
         }
+        let types = metadata.partitionTypes(of: spec)
+        if let entries = cache.entries(of: file, types: types) { return entries }
         guard file.keyMetadata == nil else {
             throw TableError(.unsupported, "\(file.path) is encrypted, which is not supported")
         }
         let bytes = try await read(file.path, length: file.length > 0 ? file.length : nil)
         let entries: [ManifestEntry]
         do throws(IcebergError) {
-            entries = try Manifest.decode(
-                bytes, of: file, spec: spec, types: metadata.partitionTypes(of: spec)
-            ).entries
+            entries = try Manifest.decode(bytes, of: file, spec: spec, types: types).entries
         } catch {
             throw TableError(error)
         }
-        cache.insert(entries, of: file)
+        cache.insert(entries, of: file, types: types)
         return entries
     }
 
