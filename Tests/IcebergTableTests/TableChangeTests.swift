@@ -36,6 +36,33 @@ import Testing
             "the partition spec needs it")
     }
 
+    @Test func `columns renamed by an update keep their names in the name mapping`() throws {
+        var table = try TestTable()
+        try table.change(
+            try TableChange.properties(
+                [NameMapping.property: NameMapping(schema: table.metadata.currentSchema).text], on: table.metadata))
+        #expect(try TableChange.schema(SchemaUpdate(table.metadata), on: table.metadata).isEmpty)
+        let name = try #require(table.metadata.currentSchema.fields.last?.name)
+        var update = SchemaUpdate(table.metadata)
+        try update.rename(name, to: "renamed")
+        let change = try TableChange.schema(update, on: table.metadata)
+        #expect(change.requirements.contains(.currentSchemaID(0)))
+        try table.change(change)
+        #expect(table.metadata.currentSchema.fields.last?.name == "renamed")
+        let mapping = try #require(try table.metadata.nameMapping())
+        #expect(mapping.text.contains("renamed") && mapping.text.contains(name))
+    }
+
+    @Test func `a partition spec changes by an update`() throws {
+        var table = try TestTable()
+        let count = table.metadata.defaultSpec.fields.count
+        var update = PartitionSpecUpdate(table.metadata)
+        try update.add("id", .bucket(4))
+        try table.change(try TableChange.partitionSpec(update, on: table.metadata))
+        #expect(table.metadata.defaultSpec.fields.count == count + 1)
+        #expect(table.metadata.defaultSpec.fields.last?.name == "id_bucket_4")
+    }
+
     @Test func `files of several specs live side by side`() async throws {
         var table = try TestTable()
         let old = table.file("a")

@@ -62,7 +62,7 @@ import Testing
         let metadata = try TableMetadataFile.decode([UInt8](try Data(contentsOf: URL(filePath: file))))
         var columns = SchemaUpdate(metadata)
         try columns.rename("word", to: "parity")
-        let change = try TableChange.schema(columns.schema(), on: metadata)
+        let change = try TableChange.schema(columns, on: metadata)
         let renamed = try metadata.applying(change.updates, at: SystemClock().now())
         let newer = try directory.write(
             try TableMetadataFile.encode(renamed), "bucket/numbers/metadata/v2.metadata.json")

@@ -104,7 +104,7 @@ struct SalesTable {
         var columns = SchemaUpdate(table)
         try columns.rename(column, to: newName)
         try columns.add(added, .string)
-        let change = try TableChange.schema(columns.schema(), on: table)
+        let change = try TableChange.schema(columns, on: table)
         try await commit(change.updates, change.requirements)
     }
 

@@ -4,7 +4,8 @@ import IcebergSpec
 /// A change of a table that writes no snapshot: updates to commit in the catalog, under requirements.
 ///
 /// Like a prepared commit it is worked out from one state of the table, and made again from the newer one when the
-/// catalog refuses it. Nothing is stored beforehand.
+/// catalog refuses it. Nothing is stored beforehand. Making one costs no I/O; each throws `.invalid` for what the table
+/// does not allow, `.unsupported` for what its format version does not have.
 public struct TableChange: Hashable, Sendable {
     public var updates: [TableUpdate]
     public var requirements: [TableRequirement]
@@ -35,8 +36,24 @@ public struct TableChange: Hashable, Sendable {
 // MARK: - Columns, partitions, order, properties
 
 extension TableChange {
+    /// The columns as `update` leaves them; with them the name mapping, where the table has one.
+    public static func schema(_ update: SchemaUpdate, on base: TableMetadata) throws(TableError) -> TableChange {
+        let updates: [TableUpdate]
+        let changed: Schema
+        do throws(IcebergError) {
+            updates = try update.updates(of: base)
+            changed = try update.schema()
+        } catch {
+            throw TableError(error)
+        }
+        var change = try schema(changed, on: base)
+        guard !change.isEmpty else { return change }
+        change.updates = updates
+        return try change.checked(on: base)
+    }
+
     /// Makes `schema` the current one: an evolution of the present one, with the ids of its columns (specification:
-    /// "Schema Evolution").
+    /// "Schema Evolution"). A name mapping stays as it is.
     ///
     /// - Throws: `.invalid` when files of the table could not be read with it, or a column that the partition spec or
     ///   sort order needs is gone.
@@ -64,7 +81,17 @@ extension TableChange {
         return try change.checked(on: base)
     }
 
-    /// Makes `spec` the one that new files are partitioned by. Files written before stay as they are.
+    /// The partition spec as `update` leaves it.
+    public static func partitionSpec(
+        _ update: PartitionSpecUpdate, on base: TableMetadata
+    ) throws(TableError) -> TableChange {
+        let spec: PartitionSpec
+        do { spec = try update.spec() } catch { throw TableError(error) }
+        return try partitionSpec(UnboundPartitionSpec(spec), on: base)
+    }
+
+    /// Makes `spec` the one that new files are partitioned by. Files written before stay as they are (specification:
+    /// "Partition Evolution").
     public static func partitionSpec(
         _ spec: UnboundPartitionSpec, on base: TableMetadata
     ) throws(TableError) -> TableChange {
@@ -85,6 +112,7 @@ extension TableChange {
         ).checked(on: base)
     }
 
+    /// Sets properties, and removes others, which need not be there.
     public static func properties(
         _ set: [String: String], removing keys: [String] = [], on base: TableMetadata
     ) throws(TableError) -> TableChange {
@@ -97,6 +125,7 @@ extension TableChange {
         return TableChange(updates, on: base)
     }
 
+    /// Upgrades the table: there is no way back. Files stay as they are.
     public static func formatVersion(_ version: Int, on base: TableMetadata) throws(TableError) -> TableChange {
         guard version != base.formatVersion else { return TableChange([], on: base) }
         return try TableChange([.upgradeFormatVersion(version)], on: base).checked(on: base)
@@ -116,12 +145,13 @@ extension TableChange {
 // MARK: - Statistics
 
 extension TableChange {
-    /// Registers a statistics file, in place of the one its snapshot has.
+    /// Registers a statistics file (Puffin), in place of the one its snapshot has.
     public static func statistics(_ file: StatisticsFile, on base: TableMetadata) throws(TableError) -> TableChange {
         try requireSnapshot(file.snapshotID, base)
         return TableChange([.setStatistics(file)], on: base)
     }
 
+    /// Registers a partition statistics file, in place of the one its snapshot has.
     public static func partitionStatistics(
         _ file: PartitionStatisticsFile, on base: TableMetadata
     ) throws(TableError) -> TableChange {
