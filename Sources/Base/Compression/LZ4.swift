@@ -44,7 +44,7 @@ public enum LZ4 {
 
     /// Decompresses one raw block into `target` and returns how much of it was filled.
     ///
-    /// Errors: `corrupt`, also when the block holds more than `target` does: the library does not tell these apart.
+    /// - Throws: `.corrupt`, also when the block holds more than `target` does: the library does not tell these apart.
     public static func decompress(
         _ bytes: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
     ) throws(CompressionError) -> Int {

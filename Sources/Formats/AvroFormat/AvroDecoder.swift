@@ -1,6 +1,7 @@
 /// Reads Avro's binary encoding, value by value, as the caller's knowledge of the writer's schema directs.
 ///
-/// Every length is checked against the bytes that remain before it is used.
+/// Every length is checked against the bytes that remain before it is used. Every method that throws throws `.corrupt`
+/// with the byte it came to, `.tooLarge` for what `AvroLimits` does not allow; what it read by then is lost.
 public struct AvroDecoder: Sendable {
     public let bytes: [UInt8]
     public private(set) var offset: Int

@@ -18,6 +18,9 @@ public struct AvroFileReader: Sendable {
     /// Objects that took no bytes, in all blocks so far.
     private var emptyObjects: Int64 = 0
 
+    /// Reads the header only.
+    ///
+    /// - Throws: `.corrupt` for what is no Avro file, `.invalidSchema`, `.unsupportedCodec`, `.tooLarge`.
     public init(_ bytes: [UInt8], limits: AvroLimits = AvroLimits()) throws(AvroError) {
         guard bytes.starts(with: Self.magic) else {
             throw AvroError(.corrupt, "the file does not begin with Obj 1: it is no Avro object container file")
@@ -64,7 +67,10 @@ public struct AvroFileReader: Sendable {
         }
     }
 
-    /// The next block, decompressed; nil at the end of the file.
+    /// The next block, decompressed; nil at the end of the file. Memory: the block.
+    ///
+    /// - Throws: `.corrupt` for a block that is cut short, does not decompress or does not end with the file's sync
+    ///   marker; `.tooLarge`.
     public mutating func nextBlock() throws(AvroError) -> AvroBlock? {
         guard !decoder.isAtEnd else { return nil }
         let start = decoder.offset

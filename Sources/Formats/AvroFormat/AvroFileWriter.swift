@@ -15,7 +15,8 @@ public struct AvroFileWriter: Sendable {
     /// - Parameters:
     ///   - metadata: further entries of the header, in order.
     ///   - sync: the marker after each block: 16 bytes that the data is unlikely to hold.
-    ///   - blockBytes: a block is closed once it holds this many bytes.
+    ///   - blockBytes: a block is closed once it holds this many bytes, before compression.
+    /// - Precondition: the sync marker has 16 bytes.
     public init(
         schema: AvroSchema, metadata: [(key: String, value: String)] = [], codec: AvroCodec = .deflate, sync: [UInt8],
         blockBytes: Int = 1 << 20
@@ -39,7 +40,9 @@ public struct AvroFileWriter: Sendable {
     /// Bytes written and pending so far, before the compression of the open block.
     public var byteCount: Int { output.count + encoder.bytes.count }
 
-    /// Appends one object, which `body` writes.
+    /// Appends one object, which `body` writes as the schema has it: nothing checks that.
+    ///
+    /// - Throws: `.corrupt` when the codec fails.
     public mutating func append(_ body: (inout AvroEncoder) -> Void) throws(AvroError) {
         body(&encoder)
         pending += 1
@@ -59,7 +62,7 @@ public struct AvroFileWriter: Sendable {
         pending = 0
     }
 
-    /// The whole file.
+    /// The whole file. Errors as those of `append`.
     public consuming func finish() throws(AvroError) -> [UInt8] {
         try closeBlock()
         return output

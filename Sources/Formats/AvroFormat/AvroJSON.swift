@@ -53,7 +53,7 @@ extension AvroDecoder {
 }
 
 extension AvroFileReader {
-    /// All objects as JSON. Cost: linear, and several times the file's size in memory.
+    /// All objects as JSON. Cost: linear, and several times the file's size in memory. Errors as those of `nextBlock`.
     public mutating func readAllJSON() throws(AvroError) -> [JSONValue] {
         var objects: [JSONValue] = []
         while var block = try nextBlock() {

@@ -13,6 +13,9 @@ public enum DeletionVector {
     /// Positions of rows are signed 64-bit numbers.
     private static let positionMax = UInt64(Int64.max)
 
+    /// The whole blob, length and checksum included.
+    ///
+    /// - Throws: `.invalidArgument` for a position above 2⁶³ − 1; `.tooLarge` when the length does not fit 4 bytes.
     public static func encode(_ positions: Bitmap64) throws(PuffinError) -> [UInt8] {
         guard positions.last ?? 0 <= positionMax else {
             throw PuffinError(.invalidArgument, at: place, "a position is above \(positionMax)")
@@ -32,7 +35,9 @@ public enum DeletionVector {
     /// Reads a whole blob.
     ///
     /// - Parameter cardinality: how many positions there must be: `record_count` of the manifest entry, or
-    ///   `PuffinBlobMetadata.cardinality`.
+    ///   `PuffinBlobMetadata.cardinality`. Nil: any number.
+    /// - Throws: `.corrupt` for another length, magic, checksum or cardinality than stated, a bitmap that is none, or a
+    ///   position above 2⁶³ − 1.
     public static func decode(_ bytes: [UInt8], cardinality: Int64? = nil) throws(PuffinError) -> Bitmap64 {
         guard bytes.count >= lengthMin else {
             throw damaged("\(bytes.count) bytes, an empty one has \(lengthMin)")
@@ -73,6 +78,8 @@ public enum DeletionVector {
 extension PuffinWriter {
     /// Appends a deletion vector for `dataFile`, uncompressed, with the properties the specification asks for. The blob's
     /// `offset` and `length` are the manifest entry's `content_offset` and `content_size_in_bytes`.
+    ///
+    /// - Throws: as `DeletionVector.encode`; nothing is appended then.
     @discardableResult
     public mutating func append(
         deletionVector positions: Bitmap64, of dataFile: String

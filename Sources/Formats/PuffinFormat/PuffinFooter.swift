@@ -25,6 +25,8 @@ public struct PuffinFooter: Hashable, Sendable {
     static let isCompressedFlag: UInt32 = 1
 
     /// The bytes of the whole footer, which end the file. Looks at the last 12 bytes of `tail` alone.
+    ///
+    /// - Throws: `.corrupt` when they do not end a Puffin file.
     public static func lengthNeeded(tail: [UInt8]) throws(PuffinError) -> Int {
         guard tail.count >= trailerLength else { throw damaged("the file ends before its footer does") }
         guard tail.suffix(4).elementsEqual(magic) else { throw damaged("the file does not end with PFA1") }
@@ -33,6 +35,8 @@ public struct PuffinFooter: Hashable, Sendable {
     }
 
     /// Reads the footer from the last bytes of a file of `fileSize` bytes, at least those `lengthNeeded` asks for.
+    ///
+    /// - Throws: `.corrupt`, also for blobs that reach out of the file; `.tooLarge`; `.unsupported` for unknown flags.
     public static func parse(
         tail: [UInt8], fileSize: Int64, limits: PuffinLimits = PuffinLimits()
     ) throws(PuffinError) -> PuffinFooter {

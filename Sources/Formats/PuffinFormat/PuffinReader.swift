@@ -4,6 +4,7 @@ public struct PuffinReader: Sendable {
     private let bytes: [UInt8]
     private let limits: PuffinLimits
 
+    /// Reads the footer only. Errors as those of `PuffinFooter.parse`.
     public init(_ bytes: [UInt8], limits: PuffinLimits = PuffinLimits()) throws(PuffinError) {
         guard bytes.starts(with: PuffinFooter.magic) else {
             throw PuffinError(.corrupt, at: "file", "it does not begin with PFA1: it is no Puffin file")
@@ -14,6 +15,8 @@ public struct PuffinReader: Sendable {
     }
 
     /// The content of blob `index` of the footer, decompressed.
+    ///
+    /// - Throws: `.invalidArgument` when there is no such blob; otherwise as `PuffinBlobMetadata.content`.
     public func blob(_ index: Int) throws(PuffinError) -> [UInt8] {
         guard footer.blobs.indices.contains(index) else {
             throw PuffinError(.invalidArgument, at: "file", "blob \(index) of \(footer.blobs.count)")
@@ -25,6 +28,9 @@ public struct PuffinReader: Sendable {
 
 extension PuffinBlobMetadata {
     /// Decompresses the blob's `stored` bytes: those of its `range` in the file.
+    ///
+    /// - Throws: `.corrupt` when they do not decompress; `.tooLarge`; `.unsupported` for an unknown codec;
+    ///   `.invalidArgument` for another number of bytes.
     public func content(of stored: [UInt8], limits: PuffinLimits = PuffinLimits()) throws(PuffinError) -> [UInt8] {
         let place = "blob at \(offset)"
         guard Int64(stored.count) == length else {

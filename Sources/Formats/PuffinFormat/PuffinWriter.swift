@@ -13,6 +13,12 @@ public struct PuffinWriter: Sendable {
     }
 
     /// Appends a blob and gives what the footer will say of it.
+    ///
+    /// - Parameters:
+    ///   - content: before compression.
+    ///   - fields: ids of the columns it was computed from.
+    ///   - snapshotID: -1, as `sequenceNumber`, where the commit is not made yet.
+    /// - Throws: `.unsupported` for an unknown codec, `.invalidArgument` when it fails; nothing is appended then.
     @discardableResult
     public mutating func append(
         _ content: [UInt8], type: PuffinBlobType, fields: [Int32], snapshotID: Int64, sequenceNumber: Int64,
@@ -34,6 +40,7 @@ public struct PuffinWriter: Sendable {
     /// The whole file and what its footer says.
     ///
     /// - Parameter isFooterCompressed: LZ4, for footers of very many blobs.
+    /// - Throws: `.tooLarge` when the footer's size does not fit 4 bytes.
     public consuming func finish(
         isFooterCompressed: Bool = false
     ) throws(PuffinError) -> (bytes: [UInt8], footer: PuffinFooter) {

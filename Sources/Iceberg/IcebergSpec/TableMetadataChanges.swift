@@ -18,6 +18,8 @@ extension TableMetadata {
     }
 
     /// A new table made of updates alone: a commit with `assert-create`, as after a staged create.
+    ///
+    /// - Throws: as `applying`; `.invalid` when something every table has is not among them.
     public static func creating(from updates: [TableUpdate], at time: Timestamp) throws(IcebergError) -> TableMetadata {
         let versions = updates.compactMap { if case .upgradeFormatVersion(let version) = $0 { version } else { nil } }
         let version = versions.first ?? 2
@@ -39,6 +41,8 @@ extension TableMetadata {
     /// spec and sort order are bound to them.
     ///
     /// - Parameter formatVersion: nil takes the property `format-version`, else 2.
+    /// - Throws: `.invalid` for a spec or sort order that does not fit the columns; `.malformed`, `.unsupported` for a
+    ///   format version that is none or not known; otherwise as `applying`.
     public static func new(
         location: String, schema: Schema, spec: UnboundPartitionSpec = UnboundPartitionSpec(),
         sortOrder: SortOrder = .unsorted, properties: [String: String] = [:], formatVersion: Int? = nil, uuid: UUID,

@@ -16,6 +16,8 @@ public enum TableMetadataFile {
     }
 
     /// The JSON of a table or view metadata file.
+    ///
+    /// - Throws: `.malformed` when it is no JSON, or gzip that cannot be read; `.limitExceeded`.
     public static func decodeJSON(_ bytes: [UInt8]) throws(IcebergError) -> JSONValue {
         let text = try decompress(bytes)
         guard text.count <= Limits.metadataBytesMax else {

@@ -11,8 +11,9 @@ public struct ByteArrayColumn: Hashable, Sendable {
         bytes = []
     }
 
-    /// Takes ready buffers. Errors: `invalidArgument` when the offsets do not begin with 0, fall, or do not end with
-    /// the bytes. Cost: one pass over the offsets.
+    /// Takes ready buffers. Cost: one pass over the offsets.
+    ///
+    /// - Throws: `.invalidArgument` when the offsets do not begin with 0, fall, or do not end with the bytes.
     public init(offsets: [UInt32], bytes: [UInt8]) throws(ParquetError) {
         guard offsets.first == 0, offsets.last.map(Int.init) == bytes.count,
             zip(offsets, offsets.dropFirst()).allSatisfy({ $0 <= $1 })
@@ -133,7 +134,7 @@ public struct FixedLengthByteArrayColumn: Hashable, Sendable {
         self.bytes = []
     }
 
-    /// Errors: `invalidArgument` when the bytes are no multiple of the width.
+    /// - Throws: `.invalidArgument` when the bytes are no multiple of the width.
     public init(width: Int, bytes: [UInt8]) throws(ParquetError) {
         guard width > 0, bytes.count.isMultiple(of: width) else {
             throw ParquetError(

@@ -9,7 +9,7 @@ public struct RowGroup: Hashable, Sendable {
         rowCount = 0
     }
 
-    /// Errors: `invalidArgument` when a column has another number of rows.
+    /// - Throws: `.invalidArgument` when a column has another number of rows.
     public init(columns: [LeafColumn], rowCount: Int) throws(ParquetError) {
         for (index, column) in columns.enumerated() where column.rowCount != rowCount {
             throw ParquetError(

@@ -1,6 +1,8 @@
 /// Decodes the RLE / bit-packing hybrid, and the older BIT_PACKED levels.
 enum HybridDecoder {
-    /// Writes exactly `count` values; runs beyond them are ignored. Errors: `corrupt` when the input ends before.
+    /// Writes exactly `count` values; runs beyond them are ignored.
+    ///
+    /// - Throws: `.corrupt` when the input ends before.
     static func decode<T: FixedWidthInteger & UnsignedInteger>(
         _ source: UnsafeRawBufferPointer, width: Int, count: Int, into target: UnsafeMutablePointer<T>, _ what: String
     ) throws(ParquetError) {

@@ -17,7 +17,9 @@ struct HybridReader {
         self.what = what
     }
 
-    /// Writes exactly `count` values. Errors: `corrupt` when the input ends before.
+    /// Writes exactly `count` values.
+    ///
+    /// - Throws: `.corrupt` when the input ends before.
     mutating func read(_ count: Int, into target: UnsafeMutablePointer<UInt32>) throws(ParquetError) {
         var done = 0
         while done < count {

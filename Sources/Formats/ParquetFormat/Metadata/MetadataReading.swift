@@ -1,7 +1,7 @@
 extension FileMetadata {
     /// Reads the footer: the Thrift bytes without length and magic.
     ///
-    /// Errors: `corrupt`, `unsupported` (encryption), `tooLarge`.
+    /// - Throws: `.corrupt`, `.unsupported` (encryption), `.tooLarge`.
     public init(footer: [UInt8]) throws(ParquetError) {
         guard footer.count <= ParquetLimits.footerBytesMax else {
             throw ParquetError(.tooLarge, at: "footer", "\(footer.count) bytes")

@@ -11,7 +11,8 @@ public struct OffsetIndex: Hashable, Sendable {
     public let pages: [Page]
 
     /// Checks that pages follow each other in offsets and rows. `rowCount` is that of the row group.
-    /// Errors: `corrupt`, `tooLarge`.
+    ///
+    /// - Throws: `.corrupt`, `.tooLarge`.
     public init(_ bytes: [UInt8], rowCount: Int64) throws(ParquetError) {
         let result = bytes.withUnsafeBytes { raw in
             Result { () throws(ParquetError) in try Self.pages(raw) }
@@ -102,7 +103,7 @@ public struct ColumnIndex: Hashable, Sendable {
     /// they had made no statistics.
     public var isCredible: Bool { !nullCounts.contains { $0 < 0 } && !nanCounts.contains { $0 < 0 } }
 
-    /// Errors: `corrupt`, also when the lists are not of one length.
+    /// - Throws: `.corrupt`, also when the lists are not of one length.
     public init(_ bytes: [UInt8]) throws(ParquetError) {
         let result = bytes.withUnsafeBytes { raw in
             Result { () throws(ParquetError) in try ColumnIndex(raw) }

@@ -12,7 +12,9 @@ public struct BloomFilter: Hashable, Sendable {
         0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31,
     ]
 
-    /// Reads header and bits. Errors: `corrupt`, `unsupported` (another algorithm or hash), `tooLarge`.
+    /// Reads header and bits.
+    ///
+    /// - Throws: `.corrupt`, `.unsupported` (another algorithm or hash), `.tooLarge`.
     public init(_ bytes: [UInt8]) throws(ParquetError) {
         let (start, size) = try Self.header(bytes)
         guard size <= bytes.count - start else {

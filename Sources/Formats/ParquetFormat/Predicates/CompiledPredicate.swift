@@ -6,7 +6,7 @@ indirect enum CompiledPredicate: Hashable, Sendable {
     case and([CompiledPredicate])
     case or([CompiledPredicate])
 
-    /// Errors: `invalidArgument` for leaves that do not exist or repeat, and literals of another type.
+    /// - Throws: `.invalidArgument` for leaves that do not exist or repeat, and literals of another type.
     init(_ predicate: ColumnPredicate, _ schema: ParquetSchema) throws(ParquetError) {
         try self.init(predicate, schema, depth: 0)
     }

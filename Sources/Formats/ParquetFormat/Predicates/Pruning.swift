@@ -134,7 +134,8 @@ extension FileMetadata {
     ///
     /// Bounds are used only in an order that is known for certain: deprecated minima and maxima of signed numbers only,
     /// floating point bounds never against NaN unless the file says that there is none.
-    /// Errors: `invalidArgument` when the predicate does not fit the schema.
+    ///
+    /// - Throws: `.invalidArgument` when the predicate does not fit the schema.
     public func rowGroups(where predicate: ColumnPredicate) throws(ParquetError) -> [Int] {
         let compiled = try CompiledPredicate(predicate, schema)
         return rowGroups.indices.filter {

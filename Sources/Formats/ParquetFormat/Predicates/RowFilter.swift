@@ -1,7 +1,7 @@
 extension ColumnPredicate {
     /// The rows that fulfil the predicate, exactly. `columns` are the leaves it tests, by index, all of `rowCount` rows.
     ///
-    /// Errors: `invalidArgument` when the predicate does not fit the schema or a column is missing.
+    /// - Throws: `.invalidArgument` when the predicate does not fit the schema or a column is missing.
     public func rows(
         of columns: [Int: LeafColumn], rowCount: Int, schema: ParquetSchema
     ) throws(ParquetError) -> RowRanges {

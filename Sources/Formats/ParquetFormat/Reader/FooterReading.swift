@@ -11,7 +11,7 @@ extension FileMetadata {
 
     /// Reads the footer from the last bytes of a file, at least 8 of them.
     ///
-    /// Errors: `corrupt`, `unsupported` (encryption), `tooLarge`; `invalidArgument` for fewer bytes.
+    /// - Throws: `.corrupt`, `.unsupported` (encryption), `.tooLarge`; `.invalidArgument` for fewer bytes.
     public static func read(tail: [UInt8], fileSize: Int64) throws(ParquetError) -> FooterRead {
         let length = try footerLength(tail: tail.suffix(8))
         guard Int64(length) <= fileSize - 12 else {
@@ -23,7 +23,9 @@ extension FileMetadata {
         return .metadata(metadata)
     }
 
-    /// Refuses places beyond the end of the file, so that nobody asks for them. Errors: `corrupt`.
+    /// Refuses places beyond the end of the file, so that nobody asks for them.
+    ///
+    /// - Throws: `.corrupt`.
     private func checkPlaces(fileSize: Int64) throws(ParquetError) {
         for (index, group) in rowGroups.enumerated() {
             for (leaf, chunk) in group.columns.enumerated() {

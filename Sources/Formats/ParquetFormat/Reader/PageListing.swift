@@ -37,7 +37,8 @@ extension FileMetadata {
     /// Calls `body` with the pages of a column chunk, in order, until its last value.
     ///
     /// - Parameter chunk: the bytes of `columnChunkRange`.
-    /// - Throws: `corrupt` with the place of the first page that cannot be read; `body` was then called for those before.
+    /// - Throws: `.corrupt` with the place of the first page that cannot be read; `body` was then called for those
+    ///   before.
     public func forEachPage(
         of chunk: [UInt8], rowGroup: Int, leaf: Int, _ body: (PageDescription) -> Void
     ) throws(ParquetError) {

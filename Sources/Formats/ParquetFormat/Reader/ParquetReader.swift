@@ -8,7 +8,10 @@ public struct ParquetReader: Sendable {
     private let bytes: [UInt8]
     private let decodedBytesMax: Int
 
-    /// Reads the footer only. `decodedBytesMax` limits what one column chunk takes in memory.
+    /// Reads the footer only.
+    ///
+    /// - Parameter decodedBytesMax: bytes that the values of one column chunk may take in memory.
+    /// - Throws: `.corrupt` for what is no whole Parquet file, `.unsupported` for an encrypted one, `.tooLarge`.
     public init(
         _ bytes: [UInt8], decodedBytesMax: Int = ParquetLimits.chunkDecodedBytesMax
     ) throws(ParquetError) {
@@ -29,7 +32,9 @@ public struct ParquetReader: Sendable {
 
     public var schema: ParquetSchema { metadata.schema }
 
-    /// One column of one row group.
+    /// One column of one row group: every page is decompressed and decoded, whatever the page index says.
+    ///
+    /// - Throws: `.corrupt`, `.unsupported`, `.tooLarge`; `.invalidArgument` when there is no such row group or leaf.
     public func column(rowGroup: Int, leaf: Int) throws(ParquetError) -> LeafColumn {
         var range = try metadata.columnChunkRange(rowGroup: rowGroup, leaf: leaf)
         if metadata.hasShortDictionaries { range = range.clamped(to: 0..<Int64(bytes.count)) }
@@ -46,6 +51,9 @@ public struct ParquetReader: Sendable {
     ///
     /// Reads only pages that can hold such rows, as far as statistics, page indexes and bloom filters tell; the
     /// predicate's leaves first, the others where rows were found.
+    ///
+    /// - Parameter leaves: indexes of `schema.leaves`; the result's columns are in this order.
+    /// - Throws: as `column`; `.invalidArgument` for rows or a predicate that do not fit the file, too.
     public func read(
         rowGroup: Int, leaves: [Int], where predicate: ColumnPredicate? = nil, rows: RowRanges? = nil
     ) throws(ParquetError) -> SelectedRows {
@@ -63,14 +71,14 @@ public struct ParquetReader: Sendable {
         }
     }
 
-    /// The given leaves of one row group, in the given order.
+    /// The given leaves of one row group, in the given order. Errors as those of `column`.
     public func columns(rowGroup: Int, leaves: [Int]) throws(ParquetError) -> [LeafColumn] {
         var columns: [LeafColumn] = []
         for leaf in leaves { columns.append(try column(rowGroup: rowGroup, leaf: leaf)) }
         return columns
     }
 
-    /// All columns of one row group.
+    /// All columns of one row group. Errors as those of `column`.
     public func rowGroup(_ index: Int) throws(ParquetError) -> RowGroup {
         let columns = try columns(rowGroup: index, leaves: Array(schema.leaves.indices))
         return try RowGroup(columns: columns, rowCount: Int(metadata.rowGroups[index].rowCount))
@@ -81,6 +89,9 @@ extension FileMetadata {
     static let magic = Array("PAR1".utf8)
 
     /// How many bytes the footer takes that ends 8 bytes before the end of the file, from those 8 bytes.
+    ///
+    /// - Throws: `.corrupt` without the magic, `.unsupported` (encryption), `.tooLarge`; `.invalidArgument` for another
+    ///   number of bytes.
     public static func footerLength(tail: some Collection<UInt8>) throws(ParquetError) -> Int {
         let tail = Array(tail)
         guard tail.count == 8 else {
@@ -100,7 +111,9 @@ extension FileMetadata {
         return length
     }
 
-    /// The bytes of the file that hold a column chunk.
+    /// The bytes of the file that hold a column chunk, its dictionary page included.
+    ///
+    /// - Throws: `.corrupt` when no file can have them; `.invalidArgument` for a row group or leaf that does not exist.
     public func columnChunkRange(rowGroup: Int, leaf: Int) throws(ParquetError) -> Range<Int64> {
         let chunk = try columnChunk(rowGroup, leaf)
         let size = chunk.totalCompressedSize.addingReportingOverflow(hasShortDictionaries ? 100 : 0)
@@ -124,6 +137,9 @@ extension FileMetadata {
     }
 
     /// Decodes a column chunk from the bytes of `columnChunkRange`.
+    ///
+    /// - Parameter decodedBytesMax: bytes that its values may take in memory.
+    /// - Throws: `.corrupt`, `.unsupported`, `.tooLarge`, `.invalidArgument`, with the page.
     public func decode(
         _ chunk: [UInt8], rowGroup: Int, leaf: Int, decodedBytesMax: Int = ParquetLimits.chunkDecodedBytesMax
     ) throws(ParquetError) -> LeafColumn {

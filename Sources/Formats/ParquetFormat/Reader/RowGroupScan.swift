@@ -55,7 +55,8 @@ public struct RowGroupScan: Sendable {
     private var filtered: [Int: LeafColumn] = [:]
 
     /// `rows` limits what is read, for example to leave out deleted rows; nil means all.
-    /// Errors: `invalidArgument` when row group, leaves, rows or predicate do not fit the file.
+    ///
+    /// - Throws: `.invalidArgument` when row group, leaves, rows or predicate do not fit the file.
     public init(
         _ metadata: FileMetadata, rowGroup: Int, leaves: [Int], where predicate: ColumnPredicate? = nil,
         rows: RowRanges? = nil, options: RangeReadOptions = RangeReadOptions()
@@ -82,7 +83,9 @@ public struct RowGroupScan: Sendable {
     /// Takes bytes of the file from an offset on.
     public mutating func supply(_ bytes: [UInt8], at offset: Int64) { fetched.insert(bytes, at: offset) }
 
-    /// Goes on as far as the bytes there allow. Errors: `corrupt` and others, with the place in the file.
+    /// Goes on as far as the bytes there allow.
+    ///
+    /// - Throws: `.corrupt` and others, with the place in the file.
     public mutating func next() throws(ParquetError) -> Step {
         while true {
             let missing: [Range<Int64>]

@@ -5,7 +5,9 @@ public struct ParquetSchema: Hashable, Sendable {
     public let fields: [SchemaNode]
     public let leaves: [SchemaLeaf]
 
-    /// Checks names, depths and types. Errors: `invalidArgument` at `schema`.
+    /// Checks names, depths and types.
+    ///
+    /// - Throws: `.invalidArgument` at `schema`.
     public init(name: String = "schema", fields: [SchemaNode]) throws(ParquetError) {
         try self.init(name: name, fields: fields, allowingEmptyGroups: false)
     }

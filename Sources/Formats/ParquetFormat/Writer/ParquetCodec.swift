@@ -35,7 +35,7 @@ public enum ParquetCodec: Hashable, Sendable {
         }
     }
 
-    /// Errors: `invalidArgument` for a level that the codec does not have.
+    /// - Throws: `.invalidArgument` for a level that the codec does not have.
     func check() throws(ParquetError) {
         switch self {
         case .uncompressed, .snappy, .lz4Raw: return

@@ -15,7 +15,8 @@ public struct ParquetWriter: ~Copyable {
 
     private static let magic = Array("PAR1".utf8)
 
-    /// Errors: `invalidArgument` for a schema without leaves and for options that do not fit it, `failed` without memory.
+    /// - Throws: `.invalidArgument` for a schema without leaves and for options that do not fit it; `.failed` without
+    ///   memory.
     public init(schema: ParquetSchema, options: ParquetWriterOptions = ParquetWriterOptions()) throws(ParquetError) {
         guard !schema.leaves.isEmpty else { throw ParquetError(.invalidArgument, at: "schema", "no columns") }
         try options.check(schema)
@@ -41,7 +42,11 @@ public struct ParquetWriter: ~Copyable {
     /// What the rows that `append` holds back take in memory.
     public var openByteCount: Int { open.byteCount }
 
-    /// Adds rows; closes a row group whenever `rowGroupRows` or about `rowGroupBytes` is reached.
+    /// Adds rows; closes a row group whenever `rowGroupRows` or about `rowGroupBytes` is reached. Cost: until then a
+    /// copy of the rows, and then their encoding and compression.
+    ///
+    /// - Throws: `.invalidArgument` when the columns do not fit the schema; nothing is added then. `.failed` when a
+    ///   codec fails.
     public mutating func append(_ rows: RowGroup) throws(ParquetError) {
         try check(rows.columns, rowCount: rows.rowCount)
         guard rows.rowCount > 0 else { return }
@@ -66,7 +71,7 @@ public struct ParquetWriter: ~Copyable {
 
     /// Writes one row group of exactly these columns, after what `append` holds back.
     ///
-    /// Errors: `invalidArgument` when the columns do not fit the schema; nothing is written then.
+    /// - Throws: `.invalidArgument` when the columns do not fit the schema; nothing is written then.
     public mutating func appendRowGroup(_ columns: [LeafColumn], rowCount: Int) throws(ParquetError) {
         try check(columns, rowCount: rowCount)
         try closeRowGroup()
@@ -81,7 +86,9 @@ public struct ParquetWriter: ~Copyable {
         return bytes
     }
 
-    /// Writes what is held back, the page indexes and the footer.
+    /// Writes what is held back, the page indexes and the footer. The bytes continue those that `drain` took.
+    ///
+    /// - Throws: `.failed` when a codec fails.
     public consuming func finish() throws(ParquetError) -> ParquetFile {
         try closeRowGroup()
         if options.pageIndex { writePageIndexes() }

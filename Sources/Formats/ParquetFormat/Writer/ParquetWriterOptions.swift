@@ -107,7 +107,7 @@ public struct ParquetKeyValue: Hashable, Sendable {
 }
 
 extension ParquetWriterOptions {
-    /// Errors: `invalidArgument` for what contradicts the schema or is out of range.
+    /// - Throws: `.invalidArgument` for what contradicts the schema or is out of range.
     func check(_ schema: ParquetSchema) throws(ParquetError) {
         try codec.check()
         func refuse(_ message: String) -> ParquetError { ParquetError(.invalidArgument, at: "options", message) }

@@ -7,7 +7,8 @@ extension ParquetWriterOptions {
     /// - `bloom-filter-enabled.column.X`, `bloom-filter-fpp.column.X`, `bloom-filter-ndv.column.X`,
     ///   `bloom-filter-max-bytes`, where X is what the table calls the column.
     ///
-    /// Errors: `invalidArgument` at the property, for a codec that does not exist or a value that is no number in range.
+    /// - Throws: `.invalidArgument` at the property, for a codec that does not exist or a value that is no number in
+    ///   range.
     public init(tableProperties properties: [String: String]) throws(ParquetError) {
         self.init()
         let reader = TablePropertyReader(properties: properties)

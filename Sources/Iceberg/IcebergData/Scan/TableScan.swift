@@ -44,6 +44,8 @@ public struct TableScan: Sendable {
     }
 
     /// The columns that batches have.
+    ///
+    /// - Throws: `.invalid` for a name in `columns` that the table does not have.
     public func fields(of plan: ScanPlan) throws(DataError) -> [NestedField] { try context(plan).fields }
 
     /// Plans the scan when the first batch is asked for, and reads as batches are. No batch is empty.

@@ -44,9 +44,13 @@ public struct EqualityDeleteFile: Sendable {
     public var rowCount: Int { shredder.rowCount }
 
     /// Deletes the rows that have these values: one for each field of `schema`, in its order. A null equals null.
+    ///
+    /// - Throws: `.invalid` for a row that does not fit; it is not taken then.
     public mutating func delete(_ row: [RowValue]) throws(DataError) { try shredder.append(row) }
 
     /// The file. The deletes are spent after it.
+    ///
+    /// - Throws: `.invalid` when there is none.
     public mutating func encode(
         places: inout FilePlaces, options: ParquetWriterOptions = ParquetWriterOptions()
     ) throws(DataError) -> WrittenFile {

@@ -64,7 +64,9 @@ public struct TableWriter: ~Copyable {
         }
     }
 
-    /// Adds rows in the columns of `parquetSchema`.
+    /// Adds rows in the columns of `parquetSchema`: the fastest way in.
+    ///
+    /// - Throws: `.invalid` for columns that do not fit.
     public mutating func append(_ rows: RowGroup) throws(DataError) {
         guard rows.columns.count == parquetSchema.leaves.count else {
             throw DataError(
@@ -110,6 +112,7 @@ public struct TableWriter: ~Copyable {
     }
 
     /// Closes what is open and hands out all files not taken before, in the order of their partitions' first rows.
+    /// Nothing of the table is changed: put the files, then commit an operation with them.
     public consuming func finish() throws(DataError) -> [WrittenFile] {
         try append(try shredder.take())
         for file in open.values.sorted(by: { $0.number < $1.number }) { try close(file) }

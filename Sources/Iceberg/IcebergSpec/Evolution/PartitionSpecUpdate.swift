@@ -1,4 +1,7 @@
 /// Changes of how a table divides rows into files, one after the other (specification: "Partition Evolution").
+///
+/// Every change throws `.invalid` when the column or field is not there or the name is taken. Commit it with
+/// `TableChange.partitionSpec` of IcebergTable.
 public struct PartitionSpecUpdate: Sendable {
     private let metadata: TableMetadata
     private let ignoringCase: Bool

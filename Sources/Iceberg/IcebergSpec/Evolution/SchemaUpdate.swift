@@ -3,7 +3,9 @@ import JSONFormat
 /// Changes of a table's columns, one after the other, that keep every file readable (specification: "Schema
 /// Evolution").
 ///
-/// Columns are named as they are at that point: `extensions.key`, `items.element.price`.
+/// Columns are named as they are at that point: `extensions.key`, `items.element.price`. Every change throws `.invalid`
+/// when the column is not there, the name is taken, or files could not be read any more; the update is then as before.
+/// Commit it with `TableChange.schema` of IcebergTable.
 public struct SchemaUpdate: Sendable {
     let base: Schema
     let formatVersion: Int

@@ -3,11 +3,17 @@ import IcebergSpec
 import ObjectStore
 
 /// Reads manifest lists and manifests of one store, through a cache.
+///
+/// Every method throws `.malformed`, `.missing`, `.unsupported` (encryption) or `.store`, with the file. Cost: one
+/// request and decoding for each file that is not in the cache.
 public struct ManifestLoader: Sendable {
     public let store: any ObjectStore
     public let cache: ManifestCache
     let concurrency: Int
 
+    /// - Parameters:
+    ///   - cache: may serve many loaders and tables: its files never change.
+    ///   - concurrency: files fetched at the same time.
     public init(
         store: any ObjectStore, cache: ManifestCache = ManifestCache(),
         concurrency: Int = TableLimits.concurrentFetchesMax

@@ -121,7 +121,8 @@ public struct UnreachableFiles: Hashable, Sendable {
     /// Finds what the snapshots that `after` no longer has reach, and nothing that `after` still needs.
     ///
     /// Cost: every manifest list; the manifests that only removed snapshots have; and, when those list files, every
-    /// manifest of `after`, in slices of at most `TableLimits.concurrentFetchesMax` at a time.
+    /// manifest of `after`, in slices of at most `TableLimits.concurrentFetchesMax` at a time. Errors as those of
+    /// `ManifestLoader`: delete nothing then.
     public static func between(
         _ before: TableMetadata, and after: TableMetadata, loader: ManifestLoader
     ) async throws(TableError) -> UnreachableFiles {

@@ -37,8 +37,11 @@ public struct Retention: Hashable, Sendable {
     }
 }
 
-/// Branches and tags (specification: "Snapshot References").
+/// Branches and tags (specification: "Snapshot References"). Each throws `.invalid` when the reference or snapshot is
+/// not there, or not as said; the commit requires that the reference has not moved meanwhile.
 extension TableChange {
+    /// Makes a branch, to which operations can then commit.
+    ///
     /// - Parameter snapshotID: nil: the current snapshot.
     /// - Throws: `.invalid` when the name is taken.
     public static func createBranch(
@@ -47,6 +50,7 @@ extension TableChange {
         try create(name, .branch, at: snapshotID, retention, on: base)
     }
 
+    /// Makes a tag, which stays where it is. Parameters and errors as those of `createBranch`.
     public static func createTag(
         _ name: String, at snapshotID: Int64? = nil, retention: Retention = Retention(), on base: TableMetadata
     ) throws(TableError) -> TableChange {
@@ -75,7 +79,8 @@ extension TableChange {
         return try set(name, reference, on: base)
     }
 
-    /// Lets a branch catch up with another reference, of whose snapshot its own is an ancestor.
+    /// Lets a branch catch up with another reference, of whose snapshot its own is an ancestor. A branch that is not
+    /// there is made.
     public static func fastForward(
         _ name: String, to target: String, on base: TableMetadata
     ) throws(TableError) -> TableChange {
@@ -91,6 +96,7 @@ extension TableChange {
         return try set(name, reference, on: base)
     }
 
+    /// Removes a branch or tag, but not main. Its snapshots stay until they expire.
     public static func removeReference(_ name: String, on base: TableMetadata) throws(TableError) -> TableChange {
         let reference = try existing(name, base)
         guard name != SnapshotReference.main else { throw TableError(.invalid, "main cannot be removed") }
@@ -99,6 +105,7 @@ extension TableChange {
             [.referenceSnapshotID(reference: name, snapshotID: reference.snapshotID)], on: base)
     }
 
+    /// Replaces what says how long a branch or tag and its snapshots stay.
     public static func retention(
         of name: String, _ retention: Retention, on base: TableMetadata
     ) throws(TableError) -> TableChange {

@@ -99,6 +99,7 @@ public struct ScanPlanner: Sendable {
     }
 
     /// Every live file of a snapshot, data and deletes, as its manifests list them.
+    /// Errors as those of `ManifestLoader`.
     public func liveEntries(
         of snapshot: Snapshot, in metadata: TableMetadata
     ) async throws(TableError) -> [ManifestEntry] {
@@ -108,6 +109,8 @@ public struct ScanPlanner: Sendable {
 
     /// How a filter divides the files of a branch's head: those an `Overwrite` or `DeleteFiles` by it removes, and those
     /// that hold other rows as well, which are to be rewritten.
+    ///
+    /// - Throws: as `plan`.
     public func divide(
         _ metadata: TableMetadata, by filter: Predicate, branch: String = SnapshotReference.main
     ) async throws(TableError) -> (whole: [ScanPlan.File], inPart: [ScanPlan.File]) {
