@@ -17,8 +17,9 @@ import Testing
         var metadata = try TableMetadata.new(
             location: "file://\(location)",
             schema: try Schema(fields: [.required(1, "n", .long), .optional(2, "word", .string)]),
-            spec: UnboundPartitionSpec(), uuid: .random(), at: SystemClock().now())
+            spec: UnboundPartitionSpec(), uuid: .random(), at: Timestamp(milliseconds: 1_700_000_000_000))
         for range in [1...10, 11...30] {
+            let now = Timestamp(milliseconds: 1_700_000_000_000 + Int64(range.lowerBound) * 1000)
             var writer = try TableWriter(metadata, options: TableWriterOptions())
             for number in range {
                 try writer.append([
@@ -27,12 +28,12 @@ import Testing
             }
             let files = try writer.finish()
             let commit = try await Append(files: files.map(\.file)).prepare(
-                base: metadata, loader: ManifestLoader(store: store))
+                base: metadata, loader: ManifestLoader(store: store), now: now)
             let objects = commit.objects.map { ($0.location, $0.bytes) }
             for (place, bytes) in try objects + files.map({ (try store.location(of: $0.file.path), $0.bytes) }) {
                 _ = try await store.put(place, bytes, condition: .ifAbsent, contentType: nil)
             }
-            metadata = try metadata.applying(commit.updates, at: SystemClock().now())
+            metadata = try metadata.applying(commit.updates, at: now)
         }
         let file = try store.location(of: "file://\(location)/metadata/v1.metadata.json")
         _ = try await store.put(file, try TableMetadataFile.encode(metadata), condition: .ifAbsent, contentType: nil)
@@ -48,6 +49,8 @@ import Testing
         #expect(all["rows"]?.array?.first?["word"] == nil)
         let old = try await inspected("rows", location, "--snapshot", first)
         #expect(old["rows"]?.array?.count == 10)
+        let then = try await inspected("rows", location, "--as-of", "2023-11-14T22:13:30.999Z")
+        #expect(then["rows"] == old["rows"])
         let filtered = try await inspected(
             "rows", location, "--where",
             #"{"type":"and","left":{"type":"gt","term":"n","value":25},"#
@@ -75,6 +78,8 @@ import Testing
 
     @Test(arguments: [
         ["--columns", "none"], ["--columns", ""], ["--columns", "n,"], ["--where", "{"],
+        ["--as-of", "yesterday"], ["--as-of", "2023-11-14T22:13:00Z"],
+        ["--as-of", "2100-01-01T00:00:00Z", "--snapshot", "main"],
         ["--where", #"{"type":"eq","term":"none","value":1}"#],
     ])
     func `what the table does not have is refused`(arguments: [String]) async throws {

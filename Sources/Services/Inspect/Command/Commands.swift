@@ -72,6 +72,7 @@ extension Command {
             name: "rows", operands: "TABLE",
             options: [
                 snapshot,
+                Option(name: "--as-of", value: "TIME", summary: "the snapshot that was current then, in RFC 3339"),
                 Option(
                     name: "--columns", value: "A,B", summary: "only these, by full names; _file, _pos and so on too"),
                 Option(name: "--where", value: "JSON", summary: "an expression as the REST catalog's JSON has it"),

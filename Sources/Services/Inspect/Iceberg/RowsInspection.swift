@@ -1,3 +1,4 @@
+import Clocks
 import IcebergData
 import IcebergSpec
 import IcebergTable
@@ -10,14 +11,12 @@ enum RowsInspection {
 
     static func run(_ invocation: Invocation, _ report: inout JSONObject) async throws {
         let table = try await InspectedTable(invocation.operands[0], environment: invocation.environment)
-        let name = invocation.options["--snapshot"]
-        let snapshot = try name == nil && table.metadata.currentSnapshot == nil ? nil : table.snapshot(named: name)
         let limit = try invocation.count("--limit") ?? rowsMax
         let scan = TableScan(
             table.metadata, loader: ManifestLoader(store: table.store), columns: try invocation.list("--columns"),
-            predicate: try predicate(invocation), target: target(name, snapshot, table.metadata), limit: limit)
+            predicate: try predicate(invocation), target: try target(invocation, table), limit: limit)
         let plan = try await scan.plan()
-        report["snapshot-id"] = JSONValue(snapshot?.snapshotID)
+        report["snapshot-id"] = JSONValue(plan.snapshot?.snapshotID)
         report["files"] = JSONValue(plan.files.count)
         report["records before deletes and filter"] = JSONValue(plan.counts.records)
         var rows: [JSONValue] = []
@@ -31,9 +30,18 @@ enum RowsInspection {
     }
 
     /// A branch is read with the current columns, any other snapshot with its own.
-    private static func target(_ name: String?, _ snapshot: Snapshot?, _ metadata: TableMetadata) -> ScanTarget {
-        guard let name, let snapshot else { return .current }
-        return metadata.references[name] == nil ? .snapshot(snapshot.snapshotID) : .reference(name)
+    private static func target(_ invocation: Invocation, _ table: InspectedTable) throws(InspectError) -> ScanTarget {
+        let (name, time) = (invocation.options["--snapshot"], invocation.options["--as-of"])
+        if let time {
+            guard name == nil else { throw InspectError(.usage, at: "--as-of", "is given beside --snapshot") }
+            guard let timestamp = Timestamp(rfc3339: time) else {
+                throw InspectError(.usage, at: "--as-of", "\"\(time)\" is no time like 2026-03-01T09:00:00Z")
+            }
+            return .asOf(milliseconds: timestamp.milliseconds)
+        }
+        guard let name else { return .current }
+        let snapshot = try table.snapshot(named: name)
+        return table.metadata.references[name] == nil ? .snapshot(snapshot.snapshotID) : .reference(name)
     }
 
     private static func predicate(_ invocation: Invocation) throws -> Predicate? {
