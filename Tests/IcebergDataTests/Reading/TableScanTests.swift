@@ -279,6 +279,44 @@ import Testing
         #expect(try await ids(.snapshot(first)) == [3, 4])
     }
 
+    @Test func `a few bytes that decode to many are refused`() async throws {
+        let fields = (1...8).map { NestedField.required($0, "s\($0)", .string) }
+        let table = try LiveTable(try Schema(fields: fields))
+        let text = RowValue.primitive(.string(String(repeating: "x", count: 10_000)))
+        try await table.insert((0..<17).map { _ in fields.map { _ in text } })
+        var scan = table.scan()
+        scan.decodedBytesMax = 500_000
+        let error = await #expect(throws: DataError.self) { try await table.rows(of: scan) }
+        #expect(error?.code == .tooLarge, "no column is too large, all together are")
+        scan.columns = ["s3", "s4"]
+        #expect(try await table.rows(of: scan).count == 17)
+    }
+
+    @Test func `integers whose truncation wrapped around are found after their promotion`() async throws {
+        let table = try LiveTable(
+            try Schema(fields: [.required(1, "id", .long), .optional(2, "n", .int)]),
+            spec: [.init(sourceID: 2, name: "tens", transform: .truncate(10))])
+        let numbers: [Int32] = [.min, .min + 1, -11, 0, 2_147_483_646, .max]
+        try await table.insert(
+            numbers.enumerated().map { [.primitive(.long(Int64($0.offset))), .primitive(.int($0.element))] })
+        try table.apply([
+            .addSchema(try Schema(id: 1, fields: [.required(1, "id", .long), .optional(2, "n", .long)])),
+            .setCurrentSchema(id: -1),
+        ])
+        let smallest = Int64(Int32.min)
+        for (predicate, count) in [
+            (Predicate.compare(.lessOrEqual, column: "n", .long(0)), 4),
+            (.compare(.greater, column: "n", .long(0)), 2),
+            (.compare(.equal, column: "n", .long(smallest)), 1),
+            (.isIn(column: "n", [.long(smallest + 1), .long(0)]), 2),
+            (.compare(.notEqual, column: "n", .long(smallest)), 5),
+            (.compare(.less, Term("n", transform: .truncate(10)), .long(smallest)), 2),
+            (.compare(.greater, column: "n", .long(2_147_483_640)), 2),
+        ] {
+            #expect(try await table.rows(of: table.scan(predicate: predicate)).count == count, "\(predicate)")
+        }
+    }
+
     @Test func `rows are deleted by a column that the table no longer has`() async throws {
         let table = try LiveTable(try Schema(fields: [.required(1, "id", .long), .optional(2, "gone", .int)]))
         try await table.insert(

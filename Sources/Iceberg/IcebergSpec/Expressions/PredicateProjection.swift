@@ -28,6 +28,32 @@ extension BoundPredicate {
 
 extension BoundTest {
     func projected(onto field: PartitionField) -> BoundPredicate {
+        let projected = projectedPlainly(onto: field)
+        guard let (above, last) = wrappedBeforePromotion(field) else { return projected }
+        return .any(of: [
+            projected, .all(of: [on(field, .compare(.greater, above)), on(field, .compare(.lessOrEqual, last))]),
+        ])
+    }
+
+    func strictlyProjected(onto field: PartitionField) -> BoundPredicate {
+        let projected = strictlyProjectedPlainly(onto: field)
+        guard let (above, last) = wrappedBeforePromotion(field) else { return projected }
+        return .all(of: [
+            projected, .any(of: [on(field, .compare(.lessOrEqual, above)), on(field, .compare(.greater, last))]),
+        ])
+    }
+
+    /// The partitions, above the first value up to the second, in which files from before a promotion from int to long may
+    /// have the smallest integers: of them nothing is known.
+    private func wrappedBeforePromotion(_ field: PartitionField) -> (above: Datum, last: Datum)? {
+        guard case .truncate(let width) = field.transform, sourceType == .long else { return nil }
+        switch operation {
+        case .isNull, .notNull: return nil
+        default: return (.long(Int64(Int32.max) - Int64(width)), .long(Int64(Int32.max)))
+        }
+    }
+
+    private func projectedPlainly(onto field: PartitionField) -> BoundPredicate {
         func test(_ operation: Operation) -> BoundPredicate { on(field, operation) }
         let exact =
             transform == .identity ? field.transform.project(self) : transform == field.transform ? operation : nil
@@ -40,7 +66,7 @@ extension BoundTest {
         return .any(of: [test(operation), test(.compare(.greater, end))])
     }
 
-    func strictlyProjected(onto field: PartitionField) -> BoundPredicate {
+    private func strictlyProjectedPlainly(onto field: PartitionField) -> BoundPredicate {
         func test(_ operation: Operation) -> BoundPredicate { on(field, operation) }
         let exact =
             transform == .identity
