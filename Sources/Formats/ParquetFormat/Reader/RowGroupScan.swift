@@ -2,7 +2,7 @@
 public struct RangeReadOptions: Hashable, Sendable {
     /// Ranges that lie at most this far apart are fetched as one: a request costs more than some bytes.
     public var gapBytesMax: Int64 = 128 << 10
-    /// What one column of a row group may take in memory.
+    /// What the columns of a row group may take in memory together, once they are decoded.
     public var decodedBytesMax = ParquetLimits.chunkDecodedBytesMax
     /// Read page indexes, to leave out pages.
     public var usesPageIndex = true
@@ -144,7 +144,7 @@ public struct RowGroupScan: Sendable {
         var missing: [Range<Int64>] = []
         for leaf in predicate.leaves { missing += try pageRanges(leaf).filter { !fetched.contains($0) } }
         guard missing.isEmpty else { return missing }
-        for leaf in predicate.leaves { filtered[leaf] = try decode(leaf) }
+        for leaf in predicate.leaves { filtered[leaf] = try decode(leaf, beside: filtered.values.map(\.byteCount)) }
         let mask = predicate.mask(filtered, rowCount: rows.rowCount)
         let positions = RowRanges(mask: mask)
         for leaf in predicate.leaves {
@@ -167,8 +167,14 @@ public struct RowGroupScan: Sendable {
         for leaf in rest { missing += try pageRanges(leaf).filter { !fetched.contains($0) } }
         guard missing.isEmpty else { return (missing, nil) }
         var columns: [LeafColumn] = []
+        var sizes = filtered.values.map(\.byteCount)
         for leaf in leaves {
-            if let column = filtered[leaf] { columns.append(column) } else { columns.append(try decode(leaf)) }
+            if let column = filtered[leaf] {
+                columns.append(column)
+            } else {
+                columns.append(try decode(leaf, beside: sizes))
+                sizes.append(columns[columns.count - 1].byteCount)
+            }
         }
         return ([], columns)
     }
@@ -261,8 +267,13 @@ public struct RowGroupScan: Sendable {
         page.offset..<(page.offset + Int64(page.compressedSize))
     }
 
-    /// One leaf of the rows still wanted.
-    private func decode(_ leaf: Int) throws(ParquetError) -> LeafColumn {
+    /// One leaf of the rows still wanted, where columns of these sizes are held already.
+    private func decode(_ leaf: Int, beside sizes: [Int]) throws(ParquetError) -> LeafColumn {
+        let bytesLeft = options.decodedBytesMax - sizes.reduce(0, +)
+        guard bytesLeft > 0 else {
+            throw ParquetError(
+                .tooLarge, at: "row group \(rowGroup)", "more than \(options.decodedBytesMax) bytes decoded")
+        }
         var runs: [PageRun] = []
         if let (dictionary, pages, index) = pages(leaf) {
             if !dictionary.isEmpty {
@@ -278,7 +289,7 @@ public struct RowGroupScan: Sendable {
         }
         let isWhole = rows.rowCount == rowCount
         return try metadata.decode(
-            runs, rowGroup, leaf, selection: isWhole ? nil : rows, bytesMax: options.decodedBytesMax)
+            runs, rowGroup, leaf, selection: isWhole ? nil : rows, bytesMax: bytesLeft)
     }
 
     private func place(_ leaf: Int) -> String { metadata.place(rowGroup, leaf) }

@@ -51,12 +51,16 @@ struct StoredParquetFile: Sendable {
     /// Some leaves of the rows of a row group: of `rows` (nil for all), those that `predicate` does not rule out.
     /// Fetches only the parts of the file that hold them.
     func read(
-        rowGroup: Int, leaves: [Int], where predicate: ColumnPredicate? = nil, rows: RowRanges? = nil
+        rowGroup: Int, leaves: [Int], where predicate: ColumnPredicate? = nil, rows: RowRanges? = nil,
+        decodedBytesMax: Int = DataLimits.decodedBytesMax
     ) async throws(DataError) -> SelectedRows {
         let file = file
+        var options = RangeReadOptions()
+        options.decodedBytesMax = decodedBytesMax
         var scan: RowGroupScan
         do throws(ParquetError) {
-            scan = try RowGroupScan(metadata, rowGroup: rowGroup, leaves: leaves, where: predicate, rows: rows)
+            scan = try RowGroupScan(
+                metadata, rowGroup: rowGroup, leaves: leaves, where: predicate, rows: rows, options: options)
         } catch {
             throw DataError(error).within(uri)
         }

@@ -52,7 +52,8 @@ struct DataFileScan: Sendable {
         guard let undeleted = try undeletedRows(rowGroup, first) else { return nil }
         let leaves = output.leaves.union(tested.leaves).sorted()
         let selected = try await output.file.read(
-            rowGroup: rowGroup, leaves: leaves, where: pruning, rows: undeleted)
+            rowGroup: rowGroup, leaves: leaves, where: pruning, rows: undeleted,
+            decodedBytesMax: context.decodedBytesMax)
         guard selected.rowCount > 0 else { return nil }
         let passing = try passingRows(try tested.batch(rowGroup: rowGroup, from: selected, leaves: leaves))
         guard passing.map({ !$0.isEmpty }) ?? true else { return nil }

@@ -10,12 +10,14 @@ struct ScanContext: Sendable {
     let fields: [NestedField]
     let names: NameMapping?
     let unidentified: UnidentifiedColumns
+    let decodedBytesMax: Int
     let store: any ObjectStore
     let deletes: DeleteLoader
 
     init(_ scan: TableScan, _ plan: ScanPlan) throws(DataError) {
         let (metadata, store) = (scan.metadata, scan.loader.store)
         unidentified = scan.unidentifiedColumns
+        decodedBytesMax = scan.decodedBytesMax
         self.metadata = metadata
         schema = plan.schema
         self.store = store

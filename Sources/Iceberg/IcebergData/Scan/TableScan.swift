@@ -19,6 +19,8 @@ public struct TableScan: Sendable {
     public var target: ScanTarget
     /// Rows after which to stop; which rows these are is left open.
     public var limit: Int?
+    /// What the stored columns of one row group may take in memory: files that decode to more are an error, `.tooLarge`.
+    public var decodedBytesMax = DataLimits.decodedBytesMax
     /// How files without field ids are read where the table has no name mapping.
     public var unidentifiedColumns = UnidentifiedColumns.absent
 
