@@ -8,7 +8,6 @@ public enum ParquetLimits {
     public static let rowGroupsMax = 1 << 20
     /// One page after decompression.
     public static let pageBytesMax = 512 << 20
-    public static let pageHeaderBytesMax = 16 << 20
     /// Level entries (values and nulls) of one column chunk.
     public static let chunkValuesMax = 1 << 30
     /// One column chunk decoded into memory: dictionaries and runs expand.

@@ -205,6 +205,9 @@ import Testing
                 values: .int96([Int96(low: 1_500, middle: 0, high: 2_440_589)]), type: .timestampNanos,
                 expected: [.timestampNanos(86_400_000_001_500)]),
             Storage(
+                name: "the last INT96 that fits nanoseconds", node: node(.int96), values: .int96([lastNanosecond()]),
+                type: .timestampNanos, expected: [.timestampNanos(.max)]),
+            Storage(
                 name: "time in milliseconds", node: node(.int32, time(.milliseconds)), values: .int32([1]), type: .time,
                 expected: [.time(1000)]),
             Storage(
@@ -247,6 +250,23 @@ import Testing
             [storage.node], { [LeafColumn($0.leaves[0], values: storage.values)] },
             as: [.required(1, "x", storage.type)])
         #expect(rows == storage.expected.map { [.primitive($0)] })
+    }
+
+    /// 2262-04-11T23:47:16.854775807, and what follows.
+    private static func lastNanosecond(plus more: UInt64 = 0) -> Int96 {
+        let ofDay = 85_636_854_775_807 + more
+        return Int96(low: UInt32(truncatingIfNeeded: ofDay), middle: UInt32(ofDay >> 32), high: 2_440_588 + 106_751)
+    }
+
+    @Test(arguments: [1, 192, 193, 1_000_000]) func `an INT96 beyond nanoseconds is an error`(more: UInt64) async throws
+    {
+        let error = await #expect(throws: DataError.self) {
+            try await Self.read(
+                [.primitive("x", .int96, .required, fieldID: 1)],
+                { [LeafColumn($0.leaves[0], values: .int96([Self.lastNanosecond(plus: more)]))] },
+                as: [.required(1, "x", .timestampNanos)])
+        }
+        #expect(error?.code == .malformed)
     }
 
     @Test func `a decimal of more than 128 bits is an error`() async throws {

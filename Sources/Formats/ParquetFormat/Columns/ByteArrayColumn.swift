@@ -181,8 +181,10 @@ public struct Int96: Hashable, Sendable, BitwiseCopyable {
     private var nanosecondsOfDay: Int64 { Int64(bitPattern: UInt64(middle) << 32 | UInt64(low)) }
     private var unixDays: Int64 { Int64(Int32(bitPattern: high)) - 2_440_588 }
 
-    /// As nanoseconds since 1970-01-01T00:00:00, wrapping outside of the years 1677 to 2262.
-    public var unixNanoseconds: Int64 { unixDays &* 86_400_000_000_000 &+ nanosecondsOfDay }
+    /// As nanoseconds since 1970-01-01T00:00:00; nil outside of the years 1677 to 2262, for which 64 bits do not suffice.
+    public var unixNanoseconds: Int64? {
+        Int64(exactly: Int128(unixDays) * 86_400_000_000_000 + Int128(nanosecondsOfDay))
+    }
 
     /// As microseconds since 1970-01-01T00:00:00, wrapping for days beyond what fits.
     public var unixMicroseconds: Int64 {

@@ -130,8 +130,9 @@ extension LeafConversion {
         case (.divided(let divisor), .int64(let values)): return .long(values.map { Self.floor($0, divisor) })
         case (.int96ToMicroseconds, .int96(let values)): return .long(values.map(\.unixMicroseconds))
         case (.int96ToNanoseconds, .int96(let values)):
-            let nanoseconds = try Self.multiply(values.map(\.unixMicroseconds), by: 1000)
-            return .long(zip(nanoseconds, values).map { $0 + Int64($1.nanosecondsOfDay % 1000) })
+            let nanoseconds = values.compactMap(\.unixNanoseconds)
+            guard nanoseconds.count == values.count else { throw Self.tooFar }
+            return .long(nanoseconds)
         case (.decimal, .int32(let values)): return .decimal(values.map { Int128($0) })
         case (.decimal, .int64(let values)): return .decimal(values.map { Int128($0) })
         case (.decimal, .byteArray(let column)): return .decimal(try Self.decimals(column))
@@ -148,9 +149,11 @@ extension LeafConversion {
             overflowed = overflowed || overflow
             return product
         }
-        guard !overflowed else { throw DataError(.malformed, at: "", "a time that does not fit 64 bits in its unit") }
+        guard !overflowed else { throw tooFar }
         return products
     }
+
+    private static let tooFar = DataError(.malformed, at: "", "a time that does not fit 64 bits in its unit")
 
     private static func floor(_ value: Int64, _ divisor: Int64) -> Int64 {
         let quotient = value / divisor
@@ -196,10 +199,6 @@ extension LeafConversion {
         }
         return result
     }
-}
-
-extension Int96 {
-    fileprivate var nanosecondsOfDay: UInt64 { UInt64(middle) << 32 | UInt64(low) }
 }
 
 extension UnsafeRawBufferPointer {
