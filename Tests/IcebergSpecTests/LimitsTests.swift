@@ -20,7 +20,10 @@ struct LimitsTests {
         },
         Case(testDescription: "fields of a partition spec", limit: Limits.partitionFieldsMax) { count in
             let fields = (0..<count).map { index -> JSONValue in
-                ["source-id": 1, "field-id": JSONValue(1000 + index), "name": .string("p\(index)"), "transform": "identity"]
+                [
+                    "source-id": 1, "field-id": JSONValue(1000 + index), "name": .string("p\(index)"),
+                    "transform": "identity",
+                ]
             }
             _ = try PartitionSpec(json: ["spec-id": 0, "fields": .array(fields)])
         },

@@ -22,6 +22,9 @@ struct PredicateTests {
         (.equal("i", .long(1 << 40)), .alwaysFalse), (.less("i", .long(1 << 40)), test(1, .int, .notNull)),
         (.less("i", .double(1.5)), test(1, .int, .compare(.lessOrEqual, .int(1)))),
         (.atLeast("i", .double(-1.5)), test(1, .int, .compare(.greaterOrEqual, .int(-1)))),
+        (.notEqual("i", .long(5)), test(1, .int, .compare(.notEqual, .int(5)))),
+        (.greater("i", .long(5)), test(1, .int, .compare(.greater, .int(5)))),
+        (.atMost("i", .long(5)), test(1, .int, .compare(.lessOrEqual, .int(5)))),
         (.equal("i", .double(1.5)), .alwaysFalse),
         (
             .equal("t", .string("2024-01-15T00:00:00Z")),

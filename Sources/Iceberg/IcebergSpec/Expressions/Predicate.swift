@@ -19,8 +19,12 @@ public indirect enum Predicate: Hashable, Sendable {
     case startsWith(Term, String)
     case notStartsWith(Term, String)
 
+    // The comparisons by name; a string literal is the column of that name.
     public static func equal(_ term: Term, _ value: Datum) -> Predicate { .compare(.equal, term, value) }
+    public static func notEqual(_ term: Term, _ value: Datum) -> Predicate { .compare(.notEqual, term, value) }
     public static func less(_ term: Term, _ value: Datum) -> Predicate { .compare(.less, term, value) }
+    public static func atMost(_ term: Term, _ value: Datum) -> Predicate { .compare(.lessOrEqual, term, value) }
+    public static func greater(_ term: Term, _ value: Datum) -> Predicate { .compare(.greater, term, value) }
     public static func atLeast(_ term: Term, _ value: Datum) -> Predicate { .compare(.greaterOrEqual, term, value) }
 }
 
