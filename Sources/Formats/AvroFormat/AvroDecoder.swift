@@ -20,6 +20,7 @@ public struct AvroDecoder: Sendable {
     public var remaining: Int { end - offset }
     public var isAtEnd: Bool { offset >= end }
 
+    /// The error that a caller throws who finds a value impossible: with the byte that was come to.
     public func corrupt(_ message: String) -> AvroError { AvroError(.corrupt, "at byte \(offset): \(message)") }
 
     /// Takes `count` bytes, which may be any number, and gives the offset of the first.

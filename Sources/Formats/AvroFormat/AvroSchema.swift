@@ -71,6 +71,7 @@ public struct AvroName: Hashable, Sendable, ExpressibleByStringInterpolation {
     }
 }
 
+/// An enum: a value is the number of its symbol, from 0.
 public struct AvroEnumSchema: Hashable, Sendable {
     public var name: AvroName
     public var symbols: [String]
@@ -84,6 +85,7 @@ public struct AvroEnumSchema: Hashable, Sendable {
     }
 }
 
+/// A record: the values of its fields one after the other, nothing between them.
 public struct AvroRecordSchema: Hashable, Sendable {
     public var name: AvroName
     public var fields: [AvroField]
@@ -94,6 +96,7 @@ public struct AvroRecordSchema: Hashable, Sendable {
     }
 }
 
+/// A field of a record.
 public struct AvroField: Hashable, Sendable {
     public var name: String
     public var type: AvroSchema
@@ -119,8 +122,10 @@ public struct AvroField: Hashable, Sendable {
     }
 }
 
+/// An array; or Iceberg's form of a map whose keys are no strings.
 public struct AvroArraySchema: Hashable, Sendable {
     public var element: AvroSchema
+    /// Iceberg's `element-id`; nil where the writer put none, and of maps.
     public var elementID: Int32?
     /// `logicalType: map`: the elements are records of a key and a value.
     public var isMap: Bool

@@ -81,6 +81,7 @@ public indirect enum IcebergType: Hashable, Sendable {
     }
 }
 
+/// What a list holds; its elements are a field of their own, with an id (specification: "Nested Types").
 public struct ListType: Hashable, Sendable {
     public let elementID: Int
     public let element: IcebergType
@@ -97,6 +98,7 @@ public struct ListType: Hashable, Sendable {
     }
 }
 
+/// What a map holds; keys, never null, and values are fields of their own, with ids (specification: "Nested Types").
 public struct MapType: Hashable, Sendable {
     public let keyID: Int
     public let key: IcebergType

@@ -24,6 +24,7 @@ public struct ParquetSchema: Hashable, Sendable {
     /// The leaf at a path such as `["extensions", "key_value", "key"]`.
     public func leaf(path: [String]) -> SchemaLeaf? { leaves.first { $0.path == path } }
 
+    /// The first leaf with this field id. Cost: linear.
     public func leaf(fieldID: Int32) -> SchemaLeaf? { leaves.first { $0.fieldID == fieldID } }
 
     /// What tables call the leaves, in their order: the path without the groups that repeat inside lists and maps,

@@ -49,6 +49,7 @@ public struct PartitionSpecUpdate: Sendable {
         }
     }
 
+    /// Renames a field; the folders of later files have the new name.
     public mutating func rename(_ name: String, to newName: String) throws(IcebergError) {
         let index = try index(of: name)
         guard name != newName else { return }

@@ -104,6 +104,7 @@ extension SchemaUpdate {
         fields = fields.editing { $0.id == field.id ? nil : $0 }
     }
 
+    /// Renames a column, which keeps its id: files are read as before.
     public mutating func rename(_ name: String, to newName: String) throws(IcebergError) {
         let field = try self.field(name)
         try checkIsStructField(field)
@@ -130,6 +131,7 @@ extension SchemaUpdate {
         change(field.id) { $0.type = fresh }
     }
 
+    /// Lets a column hold nulls. Not one that identifies a row.
     public mutating func makeOptional(_ name: String) throws(IcebergError) {
         let field = try self.field(name)
         guard !identifierFieldIDs.contains(field.id) else {
@@ -149,6 +151,7 @@ extension SchemaUpdate {
         change(field.id) { $0.required = true }
     }
 
+    /// Sets or removes what is said of a column.
     public mutating func setDoc(_ name: String, _ doc: String?) throws(IcebergError) {
         let field = try self.field(name)
         try checkIsStructField(field)

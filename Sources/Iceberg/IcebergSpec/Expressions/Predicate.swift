@@ -28,7 +28,7 @@ public indirect enum Predicate: Hashable, Sendable {
     public static func atLeast(_ term: Term, _ value: Datum) -> Predicate { .compare(.greaterOrEqual, term, value) }
 }
 
-/// Tests of columns themselves.
+/// Tests of columns themselves, by full name: for names that are no literals.
 extension Predicate {
     public static func compare(_ comparison: Comparison, column: String, _ value: Datum) -> Predicate {
         .compare(comparison, Term(column), value)
@@ -46,6 +46,7 @@ extension Predicate {
     }
 }
 
+/// How a value is compared; order and equality are those of `Datum`.
 public enum Comparison: Hashable, Sendable, CaseIterable {
     case less, lessOrEqual, greater, greaterOrEqual, equal, notEqual
 
