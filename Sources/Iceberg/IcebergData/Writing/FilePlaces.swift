@@ -3,8 +3,11 @@ import IcebergSpec
 
 /// Where new files of a table go: `<data folder>/<partition path>/<number>-<random id>.parquet`.
 ///
-/// The folder is the table's property `write.data.path`, or `data` below its location.
+/// The folder is the table's property `write.data.path`, or `data` below its location. A partition with a long path goes
+/// without it: readers do not look at paths, and stores limit them.
 public struct FilePlaces: Sendable {
+    private static let partitionBytesMax = 512
+
     private let folder: String
     private let id: UUID
     private var count = 0
@@ -22,7 +25,8 @@ public struct FilePlaces: Sendable {
         let path = spec.path(of: partition)
         let number = String(count)
         let name = String(repeating: "0", count: max(0, 5 - number.utf8.count)) + "\(number)-\(id)\(suffix)"
-        return path.isEmpty ? "\(folder)/\(name)" : "\(folder)/\(path)/\(name)"
+        guard (1...Self.partitionBytesMax).contains(path.utf8.count) else { return "\(folder)/\(name)" }
+        return "\(folder)/\(path)/\(name)"
     }
 }
 
