@@ -57,6 +57,19 @@ struct LimitsTests {
         #expect(error?.code == .limitExceeded)
     }
 
+    @Test(arguments: [1, 42, Limits.typeDepthMax]) func `the deepest schema is read again`(depth: Int) throws {
+        let inner = NestedField.optional(depth, "f\(depth)", .int)
+        let field = (1..<depth).reversed().reduce(inner) { .optional($1, "f\($1)", .structure([$0])) }
+        let table = try TableMetadata.new(
+            location: "s3://b/t", schema: try Schema(fields: [field]), formatVersion: 2, uuid: UUID(high: 1, low: 2),
+            at: Timestamp(milliseconds: 1))
+        #expect(try TableMetadataFile.decode(try TableMetadataFile.encode(table)) == table)
+        let mapping = NameMapping(schema: table.currentSchema)
+        #expect(try NameMapping(text: mapping.json.serializedString()) == mapping)
+        let deeper = NestedField.optional(depth + 1, "around", .structure([field]))
+        if depth == Limits.typeDepthMax { #expect(throws: IcebergError.self) { try Schema(fields: [deeper]) } }
+    }
+
     @Test func `long lists of literals are searched, not walked`() throws {
         let literals = (0..<Limits.expressionTermsMax).map { Datum.long(Int64($0) * 2) }
         let bound = try Predicate.isIn("r", literals.reversed()).bound(to: PredicateTests.schema())

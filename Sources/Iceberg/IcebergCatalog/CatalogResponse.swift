@@ -50,7 +50,7 @@ enum CatalogResponse {
     /// The `LoadTableResult` or `CommitTableResponse` in the body.
     static func table(in response: HTTPResponse) throws(CatalogError) -> LoadedTable {
         do {
-            let cursor = JSONCursor(try JSONValue.parse(response.body))
+            let cursor = JSONCursor(try JSONValue.parse(response.body, depthLimit: Limits.jsonDepthMax))
             let metadata = try TableMetadata(json: cursor.member("metadata").value)
             let location = try cursor.optional("metadata-location")?.string()
             let config = try cursor.optional("config")?.stringMap() ?? [:]

@@ -6,6 +6,8 @@ public enum Limits {
     public static let schemaFieldsMax = 50_000
     /// Levels of struct, list and map within each other.
     public static let typeDepthMax = 64
+    /// Levels of JSON around and in a schema of that depth: a struct takes three.
+    public static let jsonDepthMax = 3 * typeDepthMax + 64
     /// Schemas, partition specs, sort orders, references, keys, each.
     public static let definitionsMax = 100_000
     /// Fields of one partition spec or sort order.

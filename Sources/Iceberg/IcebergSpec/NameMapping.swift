@@ -122,7 +122,7 @@ extension NameMapping {
     /// Reads the value of the table property.
     public init(text: String) throws(IcebergError) {
         let json: JSONValue
-        do { json = try JSONValue.parse(text) } catch { throw IcebergError(error) }
+        do { json = try JSONValue.parse(text, depthLimit: Limits.jsonDepthMax) } catch { throw IcebergError(error) }
         try self.init(json: json)
     }
 

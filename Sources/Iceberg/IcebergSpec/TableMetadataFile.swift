@@ -24,7 +24,7 @@ public enum TableMetadataFile {
             throw IcebergError(.limitExceeded, "metadata of \(text.count) bytes is above \(Limits.metadataBytesMax)")
         }
         do {
-            return try JSONValue.parse(text)
+            return try JSONValue.parse(text, depthLimit: Limits.jsonDepthMax)
         } catch {
             throw IcebergError(error)
         }
