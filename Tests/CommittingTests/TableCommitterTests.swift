@@ -1,4 +1,5 @@
 import Batching
+import CatalogTestSupport
 import Clocks
 import Events
 import IcebergCatalog
@@ -93,7 +94,7 @@ private func expectedIDs(_ sequences: ClosedRange<UInt64>) -> [String] {
 final class FaultyCatalog: ForwardingCatalog {
     enum Fault: Sendable { case none, loseReply, loseRequest, conflict, reject, removeSpecs }
 
-    let inner: DirectCatalog
+    let inner: any TableCatalog
     private let faults: Mutex<[Fault]>
     /// For changes of the table that add no files.
     private let changeFaults: Mutex<[Fault]>
@@ -281,7 +282,7 @@ struct TableCommitterTests {
 
 /// Holds one commit back until it is let go.
 private actor ZombieCatalog: ForwardingCatalog {
-    let inner: DirectCatalog
+    let inner: any TableCatalog
     private var held: (requirements: [TableRequirement], updates: [TableUpdate], table: TableIdentifier)?
     private var arrived: CheckedContinuation<Void, Never>?
 

@@ -1,3 +1,4 @@
+import CatalogTestSupport
 import Clocks
 import Configuration
 import IcebergCatalog
@@ -26,7 +27,7 @@ final class TestClock: WallClock, MonotonicClock {
 }
 
 /// A catalog whose commits can be made to meet what happens in the world.
-final class EventfulCatalog: TableCatalog {
+final class EventfulCatalog: ForwardingCatalog {
     enum Event: Sendable {
         /// Something else takes place first.
         case before(@Sendable () async throws -> Void)
@@ -61,35 +62,6 @@ final class EventfulCatalog: TableCatalog {
         let outcome = await inner.commit(table, requirements: requirements, updates: updates)
         if case .loseReply = event { return .unknown("no answer") }
         return outcome
-    }
-
-    func listNamespaces(under parent: NamespaceName?) async throws(CatalogError) -> [NamespaceName] {
-        try await inner.listNamespaces(under: parent)
-    }
-    func namespaceExists(_ name: NamespaceName) async throws(CatalogError) -> Bool {
-        try await inner.namespaceExists(name)
-    }
-    func createNamespace(_ name: NamespaceName, properties: [String: String]) async throws(CatalogError) {
-        try await inner.createNamespace(name, properties: properties)
-    }
-    func dropNamespace(_ name: NamespaceName) async throws(CatalogError) { try await inner.dropNamespace(name) }
-    func listTables(in namespace: NamespaceName) async throws(CatalogError) -> [TableIdentifier] {
-        try await inner.listTables(in: namespace)
-    }
-    func tableExists(_ table: TableIdentifier) async throws(CatalogError) -> Bool {
-        try await inner.tableExists(table)
-    }
-    func loadTable(_ table: TableIdentifier) async throws(CatalogError) -> LoadedTable {
-        try await inner.loadTable(table)
-    }
-    func createTable(_ table: TableIdentifier, _ creation: TableCreation) async throws(CatalogError) -> LoadedTable {
-        try await inner.createTable(table, creation)
-    }
-    func dropTable(_ table: TableIdentifier, purge: Bool) async throws(CatalogError) {
-        try await inner.dropTable(table, purge: purge)
-    }
-    func renameTable(_ source: TableIdentifier, to destination: TableIdentifier) async throws(CatalogError) {
-        try await inner.renameTable(source, to: destination)
     }
 }
 
