@@ -7,16 +7,6 @@ import Synchronization
 import Telemetry
 import WriteAheadLog
 
-/// Brings batches to where they are kept. The table is one such place (`TableCommitter`).
-package protocol BatchSink: Sendable {
-    /// How far the log is in the table; nil when the table knows nothing of it.
-    func readWatermark() async throws(CommitError) -> UInt64?
-    func commit(_ batch: SealedBatch) async throws(CommitError) -> TableCommitter.Outcome
-    func logBegins(with sequence: UInt64) async
-}
-
-extension TableCommitter: BatchSink {}
-
 /// The road from the log to the table: durable records into buffers, buffers into batches, batches into commits, and the
 /// log trimmed behind them.
 ///
