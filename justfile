@@ -34,6 +34,10 @@ test *arguments:
 fuzz target="" seconds="600":
     deploy/fuzz.sh "{{ target }}" {{ seconds }}
 
+# Kill collectors, catalog and compaction under load, so many times, and check that no event is lost or doubled
+chaos cycles="200":
+    deploy/chaos.sh {{ cycles }}
+
 # A benchmark: ingest, parquet, planning
 bench name *arguments:
     deploy/bench.sh {{ name }} {{ arguments }}

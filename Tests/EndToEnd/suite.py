@@ -154,8 +154,8 @@ class Seaweed:
 
 
 class Worker:
-    def __init__(self, suite, name):
-        self.suite, self.name = suite, name
+    def __init__(self, suite, name, program=None, **environment):
+        self.suite, self.name, self.program, self.own = suite, name, program or name, environment
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
@@ -163,8 +163,8 @@ class Worker:
     def start(self, **environment):
         with open(self.suite.directory / f"{self.name}.log", "ab") as log:
             self.process = subprocess.Popen(
-                [BINARIES / f"analytics-{self.name}"],
-                env={"PATH": os.environ["PATH"], "PORT": str(self.port), **self.suite.environment, **environment},
+                [BINARIES / f"analytics-{self.program}"],
+                env={"PATH": os.environ["PATH"], "PORT": str(self.port), **self.suite.environment, **self.own, **environment},
                 stdout=log, stderr=log)
         return self
 
@@ -227,18 +227,30 @@ class Suite:
             else:
                 self.environment["OBJECT_STORE"] = f"file://{self.directory}/object-store"
             self.environment.update(self.extra)
-            entries = [
-                {
-                    "binding": binding,
-                    "service": f"analytics-{'event-collector' if name == 'collector' else name}-development",
-                    "url": f"unix:{self.directory}/{name}.sock",
-                }
-                for name, binding in BINDINGS.items()
-            ]
-            (self.directory / "bindings.json").write_text(json.dumps({"services": entries}))
+            self.write_bindings("bindings.json", "collector")
         except BaseException:
             self.__exit__(BaseException, None, None)
             raise
+
+    def write_bindings(self, file, collector):
+        sockets = {name: collector if name == "collector" else name for name in BINDINGS}
+        entries = [
+            {
+                "binding": binding,
+                "service": f"analytics-{'event-collector' if name == 'collector' else name}-development",
+                "url": f"unix:{self.directory}/{sockets[name]}.sock",
+            }
+            for name, binding in BINDINGS.items()
+        ]
+        (self.directory / file).write_text(json.dumps({"services": entries}))
+
+    def add_collector(self, name, **environment):
+        """A further collector on the same table, with a log and a socket of its own; not started."""
+        self.prepare()
+        self.write_bindings(f"bindings-{name}.json", name)
+        own = {"WAL_DIRECTORY": str(self.directory / f"wal-{name}"), "BINDINGS_FILE": str(self.directory / f"bindings-{name}.json")}
+        self.workers[name] = Worker(self, name, "collector", **(own | environment))
+        return self.workers[name]
 
     def start(self, *names):
         self.prepare()
