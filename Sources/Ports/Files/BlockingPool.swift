@@ -21,11 +21,16 @@ public final class BlockingPool: Sendable {
     /// Runs `body` on one of the threads and returns what it returns. It runs to its end even when the calling task is
     /// cancelled: a write that has begun is not left half done.
     public func run<T: Sendable, E: Error>(_ body: @escaping @Sendable () throws(E) -> T) async throws(E) -> T {
+        if Self.runsInPlace { return try body() }
         let result: Result<T, E> = await withCheckedContinuation { continuation in
             queue.add { continuation.resume(returning: Result(catching: body)) }
         }
         return try result.get()
     }
+
+    /// Whether the present task does such work itself, on its own thread: a simulation decides alone what runs when, so
+    /// no other thread may take part in it.
+    @TaskLocal public static var runsInPlace = false
 }
 
 // Safe to share: every stored property that changes is read and written only between `lock` and `unlock`; the mutex
