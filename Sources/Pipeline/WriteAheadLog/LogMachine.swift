@@ -49,13 +49,20 @@ struct LogMachine<Ticket> {
     private(set) var rotationFoundNoSpace = false
     /// A record was refused for want of space, and none was written since.
     private(set) var isShortOfSpace = false
+    let syncsEveryGroup: Bool
+    /// Written but not yet synced, when not every group is.
+    private(set) var unsynced: [LogEffects<Ticket>.Record] = []
 
-    init(bytesMax: Int, segmentBytes: Int, groupBytesMax: Int, segments: [Segment], nextSequence: UInt64) {
+    init(
+        bytesMax: Int, segmentBytes: Int, groupBytesMax: Int, segments: [Segment], nextSequence: UInt64,
+        syncsEveryGroup: Bool = true
+    ) {
         self.bytesMax = bytesMax
         self.segmentBytes = segmentBytes
         self.groupBytesMax = groupBytesMax
         self.segments = segments
         self.nextSequence = nextSequence
+        self.syncsEveryGroup = syncsEveryGroup
         writtenThrough = nextSequence - 1
         syncedThrough = nextSequence - 1
     }
@@ -64,11 +71,19 @@ struct LogMachine<Ticket> {
     var bytes: Int { fileBytes + queuedBytes }
     var firstSequence: UInt64 { segments.first?.first ?? nextSequence }
 
+    var status: LogStatus {
+        var why: String?
+        if case .poisoned(let reason) = health { why = reason }
+        return LogStatus(
+            bytes: bytes, bytesMax: bytesMax, segments: segments.count, firstSequence: firstSequence,
+            syncedThrough: syncedThrough, queuedRecords: queue.count, isShortOfSpace: isShortOfSpace, poisoned: why)
+    }
+
     /// Takes a record into the queue and numbers it.
     mutating func enqueue(_ payload: [UInt8], _ ticket: Ticket) throws(LogError) -> UInt64 {
         switch health {
         case .open: break
-        case .poisoned(let why): throw LogError(.poisoned, "the log takes nothing more until a restart: \(why)")
+        case .poisoned(let why): throw Self.poisoned(why)
         case .closed: throw LogError(.closed, "the log is closed")
         }
         guard !payload.isEmpty, payload.count <= LogFormat.payloadBytesMax else {
@@ -85,6 +100,10 @@ struct LogMachine<Ticket> {
         queue.append(Entry(sequence: sequence, payload: payload, ticket: ticket))
         queuedBytes += frameBytes
         return sequence
+    }
+
+    private static func poisoned(_ why: String) -> LogError {
+        LogError(.poisoned, "the log takes nothing more until a restart: \(why)")
     }
 
     /// The records to write next; nil when none waits. They stay counted until `written` or `refused`. A group without
@@ -147,6 +166,8 @@ struct LogMachine<Ticket> {
         let failed = (group?.entries ?? []) + queue
         queue.removeAll()
         queuedBytes = 0
+        // A second sync may call safe what the first one lost.
+        unsynced.removeAll()
         mustRotate = false
         health = .poisoned(why)
         return failed
@@ -176,5 +197,70 @@ struct LogMachine<Ticket> {
         return true
     }
 
-    mutating func removed(_ segment: Segment) { segments.removeAll { $0.first == segment.first } }
+    mutating func removed(first: UInt64) { segments.removeAll { $0.first == first } }
+}
+
+// MARK: - Steps
+
+extension LogMachine {
+    /// What the files are to do next; nil when nothing waits. `absorb` follows before the next is asked for.
+    mutating func nextWork(holdingRecords: Bool = false) -> LogWork<Ticket>? {
+        guard let group = takeGroup(holdingRecords: holdingRecords) else { return nil }
+        let rotatesTo = group.rotates ? group.entries.first?.sequence ?? writtenThrough + 1 : nil
+        return LogWork(
+            group: group, syncsFirst: group.rotates && !unsynced.isEmpty, rotatesTo: rotatesTo,
+            offset: group.rotates ? LogFormat.headerBytes : segments.last?.bytes ?? 0, syncedThrough: syncedThrough,
+            syncsAfter: syncsEveryGroup)
+    }
+
+    /// A sync of what was written; nil when all is synced.
+    func syncWork() -> LogWork<Ticket>? {
+        guard health == .open, !unsynced.isEmpty else { return nil }
+        return LogWork(
+            group: Group(entries: [], bytes: 0, rotates: false), syncsFirst: true, rotatesTo: nil, offset: 0,
+            syncedThrough: syncedThrough, syncsAfter: false)
+    }
+
+    /// Takes note of what became of a step.
+    mutating func absorb(_ work: LogWork<Ticket>, _ outcome: LogOutcome) -> LogEffects<Ticket> {
+        var effects = LogEffects<Ticket>()
+        if outcome.isSynced, let last = unsynced.last {
+            synced(through: last.sequence)
+            effects.durable = unsynced
+            unsynced.removeAll()
+        }
+        if outcome.isRotated, let first = work.rotatesTo { rotated(first: first) }
+        switch outcome.end {
+        case .done:
+            finish(work, &effects)
+        case .noSpace(let error):
+            tell(refused(work.group), LogError(.full, "the disk is full: \(error)"), &effects)
+        case .noSpaceForSegment(let error):
+            rotationRefused()
+            if !work.group.entries.isEmpty {
+                tell(refused(work.group), LogError(.full, "the disk is full: \(error)"), &effects)
+            }
+        case .failed(let why):
+            tell(poison(why, work.group), Self.poisoned(why), &effects)
+        }
+        return effects
+    }
+
+    private mutating func finish(_ work: LogWork<Ticket>, _ effects: inout LogEffects<Ticket>) {
+        let entries = work.group.entries
+        guard let last = entries.last else { return }
+        written(work.group)
+        if work.syncsAfter {
+            synced(through: last.sequence)
+            effects.durable += entries.map { ($0.sequence, $0.payload) }
+        } else {
+            unsynced += entries.map { ($0.sequence, $0.payload) }
+        }
+        effects.told = entries.map { ($0.ticket, .success($0.sequence)) }
+    }
+
+    private func tell(_ entries: [Entry], _ error: LogError, _ effects: inout LogEffects<Ticket>) {
+        effects.told = entries.map { ($0.ticket, .failure(error)) }
+        effects.failure = error
+    }
 }

@@ -1,0 +1,74 @@
+import Files
+
+/// The files of a log being written: carries out one step after another. Blocks; no two at a time.
+struct LogFiles: Sendable {
+    private let storage: any LogStorage
+    private let identity: LogIdentity
+    private let seed: UInt32
+    private var active: any LogFile
+
+    init(_ storage: any LogStorage, _ identity: LogIdentity, active: any LogFile) {
+        self.storage = storage
+        self.identity = identity
+        self.active = active
+        seed = LogFormat.seed(identity)
+    }
+
+    mutating func perform<Ticket>(_ work: LogWork<Ticket>) -> LogOutcome {
+        var outcome = LogOutcome()
+        do throws(FileError) {
+            if work.syncsFirst {
+                try active.synchronize()
+                outcome.isSynced = true
+            }
+            if let first = work.rotatesTo {
+                if let error = try rotate(first) {
+                    outcome.end = .noSpaceForSegment(error)
+                    return outcome
+                }
+                outcome.isRotated = true
+            }
+            if let error = try write(work) { outcome.end = .noSpace(error) }
+        } catch {
+            outcome.end = .failed(error.description)
+        }
+        return outcome
+    }
+
+    /// The new segment and its header are durable before the old one stops being the last.
+    ///
+    /// - Returns: why there is no space for it; then no file of that name is left.
+    private mutating func rotate(_ first: UInt64) throws(FileError) -> FileError? {
+        do throws(FileError) {
+            active = try LogOpening.createSegment(storage, identity, first: first)
+            return nil
+        } catch {
+            guard error.isNoSpace else { throw error }
+            // The same sequences may yet fit into the old segment: then no file may stand here that claims them.
+            try storage.remove(LogFormat.segmentName(first: first))
+            try storage.syncDirectory()
+            return error
+        }
+    }
+
+    /// - Returns: why there is no space for the group; then nothing of it is left.
+    private func write<Ticket>(_ work: LogWork<Ticket>) throws(FileError) -> FileError? {
+        guard !work.group.entries.isEmpty else { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(work.group.bytes)
+        for entry in work.group.entries {
+            LogFormat.appendFrame(
+                entry.payload, sequence: entry.sequence, syncedThrough: work.syncedThrough, seed: seed, to: &bytes)
+        }
+        do throws(FileError) {
+            try active.write(bytes, at: Int64(work.offset))
+        } catch {
+            guard error.isNoSpace else { throw error }
+            // No half frame stays behind: the next group is written where this one was to be.
+            try active.truncate(to: Int64(work.offset))
+            return error
+        }
+        if work.syncsAfter { try active.synchronize() }
+        return nil
+    }
+}

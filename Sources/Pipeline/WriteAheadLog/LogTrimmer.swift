@@ -1,0 +1,105 @@
+import Files
+
+/// A log as it is while it is being trimmed: others may append to it meanwhile.
+protocol TrimmedLog {
+    /// The segments that hold nothing behind `watermark`, oldest first.
+    func removable(through watermark: UInt64) -> [(first: UInt64, bytes: Int)]
+    /// The file of this segment is gone.
+    func removed(first: UInt64)
+    /// Ends the active segment, if all of it is behind `watermark` and it is worth it.
+    ///
+    /// - Returns: false when there was no space for a new one.
+    func endActive(through watermark: UInt64) -> Bool
+    /// From its return on nothing that is appended reaches the disk.
+    func holdAppends()
+    func releaseAppends()
+}
+
+/// Frees what is behind the watermark. One caller at a time.
+struct LogTrimmer: Sendable {
+    /// Sees the records of a segment before it goes, and makes what it wants of them durable.
+    typealias BeforeRemoving = (_ first: UInt64, _ records: [[UInt8]]) throws(LogError) -> Void
+
+    private let reader: LogReader
+    private var reserve: SpaceReserve
+    /// A segment's name is gone, but a power loss may bring it back.
+    private var hasUnsyncedRemoval = false
+
+    init(_ reader: LogReader, reserveBytes: Int) {
+        self.reader = reader
+        reserve = SpaceReserve(reader.storage, bytesWanted: reserveBytes)
+        reserve.fill()
+    }
+
+    /// - Returns: how many bytes were freed.
+    mutating func trim(
+        _ log: some TrimmedLog, through watermark: UInt64, _ beforeRemoving: BeforeRemoving
+    ) throws(LogError) -> Int {
+        var freed = 0
+        var result = free(log, through: watermark, beforeRemoving, &freed)
+        if case .failure(let error) = result, error.code == .full {
+            // Appends would take what is given back before it has served.
+            log.holdAppends()
+            do throws(FileError) {
+                try reserve.release()
+                result = free(log, through: watermark, beforeRemoving, &freed)
+            } catch {
+                result = .failure(LogError(.failed, "the space set aside cannot be used: \(error)"))
+            }
+        }
+        reserve.fill()
+        log.releaseAppends()
+        try result.get()
+        return freed
+    }
+
+    private mutating func free(
+        _ log: some TrimmedLog, through watermark: UInt64, _ beforeRemoving: BeforeRemoving, _ freed: inout Int
+    ) -> Result<Void, LogError> {
+        do throws(LogError) {
+            try removeSegments(log, through: watermark, beforeRemoving, &freed)
+            guard log.endActive(through: watermark) else {
+                throw LogError(.full, "the disk has no space for a new log segment")
+            }
+            try removeSegments(log, through: watermark, beforeRemoving, &freed)
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Oldest first, and each removal durable with the directory's sync before the next, so that what a crash leaves has
+    /// no gap. What `beforeRemoving` keeps is durable before the segment goes.
+    private mutating func removeSegments(
+        _ log: some TrimmedLog, through watermark: UInt64, _ beforeRemoving: BeforeRemoving, _ freed: inout Int
+    ) throws(LogError) {
+        if hasUnsyncedRemoval { try syncRemoval() }
+        for segment in log.removable(through: watermark) {
+            var records: [[UInt8]] = []
+            try reader.forEachRecord(of: segment.first, bytes: segment.bytes) { records.append([UInt8]($1)) }
+            try beforeRemoving(segment.first, records)
+            do throws(FileError) {
+                try reader.storage.remove(LogFormat.segmentName(first: segment.first))
+            } catch {
+                throw Self.trimError(error)
+            }
+            hasUnsyncedRemoval = true
+            log.removed(first: segment.first)
+            freed += segment.bytes
+            try syncRemoval()
+        }
+    }
+
+    private mutating func syncRemoval() throws(LogError) {
+        do throws(FileError) {
+            try reader.storage.syncDirectory()
+        } catch {
+            throw Self.trimError(error)
+        }
+        hasUnsyncedRemoval = false
+    }
+
+    private static func trimError(_ error: FileError) -> LogError {
+        LogError(error.isNoSpace ? .full : .failed, "the log cannot be trimmed: \(error)")
+    }
+}
