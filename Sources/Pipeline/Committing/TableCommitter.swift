@@ -1,12 +1,10 @@
 import Batching
 import Clocks
-import Concurrency
 import Files
 import IcebergCatalog
 import IcebergSpec
 import IcebergTable
 import ObjectStore
-import ParquetFormat
 import Synchronization
 import Telemetry
 
@@ -65,16 +63,11 @@ package actor TableCommitter {
         }
     }
 
-    /// The data files of a batch as they lie in the store.
-    private struct StoredBatch {
-        var files: [DataFile] = []
-        var fileOfBuffer: [Int] = []
-    }
-
     private let configuration: Configuration
     private let catalog: any TableCatalog
     private let store: any ObjectStore
     private let loader: ManifestLoader
+    private let writer: DataFileWriter
     private let clock: any WallClock & MonotonicClock
     private let random: any RandomSource
     private let logger: Logger
@@ -99,6 +92,9 @@ package actor TableCommitter {
         self.logger = logger
         self.onTrouble = onTrouble
         loader = ManifestLoader(store: store, cache: ManifestCache(bytesMax: 32 << 20))
+        writer = DataFileWriter(
+            logID: configuration.logID, granularity: configuration.granularity,
+            uploadsAtOnce: configuration.uploadsAtOnce, store: store, random: random)
         machine = CommitMachine(firstInLog: firstInLog)
     }
 
@@ -118,7 +114,7 @@ package actor TableCommitter {
     ///
     /// - Throws: `.contradiction` and `.unsuitableTable`, which need an operator; `.cancelled`.
     package func commit(_ batch: SealedBatch) async throws(CommitError) -> Outcome {
-        var stored = StoredBatch()
+        var stored = WrittenFiles()
         var pending = machine.handle(.begin(first: batch.first, last: batch.last))
         while !pending.isEmpty {
             guard !Task.isCancelled else {
@@ -220,16 +216,16 @@ package actor TableCommitter {
 
     private func storeInput(
         _ batch: SealedBatch
-    ) async throws(CommitError) -> (CommitMachine.Input, StoredBatch) {
+    ) async throws(CommitError) -> (CommitMachine.Input, WrittenFiles) {
         do throws(CommitError) {
             if configuration.evolvesSchema { try await addColumns() }
             if configuration.evolvesSchema || hasMadeTable { try await addSpecs() }
             guard let table else { throw CommitError(.failed, "the table was not loaded") }
             let layout = try EventLayout(table.metadata)
-            return (.stored, try await storeFiles(batch, layout))
+            return (.stored, try await writer.write(batch, layout))
         } catch {
             try report(error, during: "storing data files")
-            return (.storeFailed, StoredBatch())
+            return (.storeFailed, WrittenFiles())
         }
     }
 
@@ -266,49 +262,6 @@ package actor TableCommitter {
         case .unknown(let why): logger.warn("adding partition specs has an unknown outcome", ["error": why])
         }
         try await load()
-    }
-
-    private func storeFiles(_ batch: SealedBatch, _ layout: EventLayout) async throws(CommitError) -> StoredBatch {
-        let planned = EventFile.files(of: batch, limits: configuration.granularity, available: layout.granularities)
-        // Names follow from the log's range: an attempt after a crash finds its own files instead of writing others.
-        let name = "\(configuration.logID)-\(batch.first)-\(batch.last)"
-        let store = store
-        let fallback = String(random.next(), radix: 16)
-        let files = try await mapConcurrently(planned, limit: configuration.uploadsAtOnce) {
-            (file) async throws(CommitError) in
-            let buffers = file.buffers.map { batch.buffers[$0] }
-            return try await Self.storeFile(file, buffers, layout, name: name, fallback: fallback, in: store)
-        }
-        var stored = StoredBatch(files: files, fileOfBuffer: [Int](repeating: 0, count: batch.buffers.count))
-        for (index, file) in planned.enumerated() {
-            for buffer in file.buffers { stored.fileOfBuffer[buffer] = index }
-        }
-        return stored
-    }
-
-    private static func storeFile(
-        _ file: EventFile, _ buffers: [BatchMachine.Buffer], _ layout: EventLayout, name: String, fallback: String,
-        in store: any ObjectStore
-    ) async throws(CommitError) -> DataFile {
-        let encoded = try await BlockingPool.shared.run { () throws(CommitError) in try layout.encode(buffers) }
-        let (spec, values) = layout.placement(of: file)
-        // A file of that name with other bytes was left by another version of the program, and no commit has it: the
-        // watermark says so. It is left to the orphan removal.
-        for name in [name, "\(name)-\(fallback)"] {
-            let path = layout.path(of: file, name: name)
-            do throws(ObjectStoreError) {
-                let location = try store.location(of: path)
-                let put = try await store.putIfAbsentProved(
-                    location, encoded.bytes, contentType: "application/vnd.apache.parquet")
-                if put == .differs { continue }
-                return DataFile.make(
-                    from: encoded.summary, path: store.uri(of: location), schema: layout.schema, spec: spec,
-                    partition: values)
-            } catch {
-                throw CommitError(.unavailable, "\(path): \(error)")
-            }
-        }
-        throw CommitError(.failed, "two objects with other content stand where the batch \(name) is to be stored")
     }
 
     // MARK: - Commit
@@ -354,7 +307,7 @@ package actor TableCommitter {
         }
     }
 
-    private func receipt(_ watermark: UInt64, _ batch: SealedBatch, _ stored: StoredBatch) -> Receipt {
+    private func receipt(_ watermark: UInt64, _ batch: SealedBatch, _ stored: WrittenFiles) -> Receipt {
         let snapshot = table?.metadata.snapshots.last {
             $0.summary[configuration.watermarkProperty] == String(watermark)
         }
