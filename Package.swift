@@ -129,6 +129,7 @@ let layers = [
         folder: "Pipeline",
         modules: [
             module("Events", uses: ["Bytes", "Clocks", "JSONFormat", "CSimdJSON"]),
+            module("Schemas", uses: ["Bytes", "Clocks", "JSONFormat", "IcebergSpec", "CSimdJSON"]),
             module("WriteAheadLog", uses: ["Bytes", "Checksums", "Clocks", "Files"]),
             module(
                 "Batching",
@@ -138,7 +139,8 @@ let layers = [
             module(
                 "Committing",
                 uses: [
-                    "Concurrency", "Files", "Bytes", "Checksums", "Clocks", "Events", "Batching", "WriteAheadLog",
+                    "Concurrency", "Files", "Bytes", "Checksums", "Clocks", "Events", "Schemas", "Batching",
+                    "WriteAheadLog",
                     "ParquetFormat",
                     "ObjectStore",
                     "IcebergSpec", "IcebergTable", "IcebergCatalog", "Telemetry",
@@ -166,7 +168,7 @@ let layers = [
                     "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry", "Configuration",
                     "Lifecycle",
                     "Files", "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable",
-                    "IcebergCatalog", "Events", "WriteAheadLog", "Batching", "Committing", "ServiceHost",
+                    "IcebergCatalog", "Events", "Schemas", "WriteAheadLog", "Batching", "Committing", "ServiceHost",
                     "CatalogAccess",
                 ]),
             module(
@@ -174,7 +176,8 @@ let layers = [
                 uses: [
                     "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry", "Configuration",
                     "Lifecycle",
-                    "HTTP", "HTTPServer", "ObjectStore", "IcebergSpec", "IcebergTable", "IcebergCatalog", "ServiceHost",
+                    "HTTP", "HTTPServer", "ObjectStore", "IcebergSpec", "IcebergTable", "IcebergCatalog", "Schemas",
+                    "ServiceHost",
                 ]),
             module(
                 "Compaction",

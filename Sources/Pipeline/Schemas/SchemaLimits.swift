@@ -1,0 +1,33 @@
+/// What a schema, and the registry, may hold.
+package enum SchemaLimits {
+    /// The JSON text of one schema.
+    package static let schemaBytesMax = 64 << 10
+    /// Nesting of a schema's JSON, which bounds the compiler's recursion.
+    package static let depthMax = 32
+    /// Subschemas of one schema.
+    package static let rulesMax = 2_000
+    /// Members of one `properties`.
+    package static let propertiesMax = 1_000
+    /// Values of one `enum`.
+    package static let enumValuesMax = 1_000
+    /// Branches of one `anyOf`, `oneOf` or `allOf`.
+    package static let branchesMax = 64
+    /// Subschemas evaluated for one event, over all branches and references: what makes a hostile pair of schema and
+    /// event end.
+    package static let stepsMax = 100_000
+    /// Characters of one pattern.
+    package static let patternLengthMax = 500
+    /// Positions of a pattern once its repetitions are written out.
+    package static let patternPositionsMax = 400
+    /// States of the automaton that a pattern becomes.
+    package static let patternStatesMax = 512
+    /// Columns of one typed table, besides the base columns; what is beyond stays in `data`.
+    package static let columnsMax = 500
+    /// A column's name.
+    package static let columnNameBytesMax = 128
+    package static let columnDocBytesMax = 1_000
+    /// Versions of one subject.
+    package static let versionsMax = 1_000
+    /// Subject, which is an event type.
+    package static let subjectBytesMax = 200
+}
