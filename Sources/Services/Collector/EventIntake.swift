@@ -14,12 +14,12 @@ package final class EventIntake: Sendable {
     }
 
     private let parser: EventParser
-    private let log: WriteAheadLog
+    private let log: any RecordLog
     /// Keys are entered and records queued in one step, so that whoever finds a key can wait for its record.
     private let window: Mutex<DedupWindow>
     private let clock: any WallClock
 
-    package init(parser: EventParser, log: WriteAheadLog, window: DedupWindow, clock: any WallClock = SystemClock()) {
+    package init(parser: EventParser, log: any RecordLog, window: DedupWindow, clock: any WallClock = SystemClock()) {
         self.parser = parser
         self.log = log
         self.window = Mutex(window)

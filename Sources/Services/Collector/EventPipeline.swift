@@ -98,10 +98,11 @@ package final class EventPipeline: Sendable {
     }
 
     private let configuration: Configuration
-    private let log: WriteAheadLog
+    private let log: any RecordLog
     private let journal: DedupJournal
     private let sink: any BatchSink
     private let clock: any WallClock & MonotonicClock
+    private let random: any RandomSource
     private let logger: Logger
     private let onCommit: @Sendable (TableCommitter.Receipt) -> Void
     private let state = Mutex(State())
@@ -114,8 +115,9 @@ package final class EventPipeline: Sendable {
     private static let trimAgainMilliseconds: Int64 = 1000
 
     package init(
-        _ configuration: Configuration, log: WriteAheadLog, journal: DedupJournal, sink: any BatchSink,
-        clock: any WallClock & MonotonicClock = SystemClock(), logger: Logger = .disabled,
+        _ configuration: Configuration, log: any RecordLog, journal: DedupJournal, sink: any BatchSink,
+        clock: any WallClock & MonotonicClock = SystemClock(), random: any RandomSource = SystemRandom(),
+        logger: Logger = .disabled,
         onCommit: @escaping @Sendable (TableCommitter.Receipt) -> Void = { _ in }
     ) {
         self.configuration = configuration
@@ -123,6 +125,7 @@ package final class EventPipeline: Sendable {
         self.journal = journal
         self.sink = sink
         self.clock = clock
+        self.random = random
         self.logger = logger
         self.onCommit = onCommit
     }
@@ -316,7 +319,7 @@ package final class EventPipeline: Sendable {
                 do {
                     try await clock.sleep(
                         milliseconds: Backoff(maxMilliseconds: 10_000)
-                            .milliseconds(attempt: attempt, SystemRandom()) + 100)
+                            .milliseconds(attempt: attempt, random) + 100)
                 } catch { return false }
             }
         }

@@ -1,0 +1,20 @@
+/// A log as those see it who fill and empty it: `WriteAheadLog`, or one whose steps a simulation takes.
+package protocol RecordLog: AnyObject, Sendable {
+    var identity: LogIdentity { get }
+    var status: WriteAheadLog.Status { get }
+    /// Queues a record; `completion` is called exactly once, unless this throws. Sequences are given in the order of calls.
+    func enqueue(
+        _ payload: [UInt8], completion: @escaping WriteAheadLog.Completion
+    ) throws(LogError) -> UInt64
+    /// Returns when everything queued so far is durable.
+    func waitForQueued() async throws(LogError)
+    /// Durable records from `sequence` on, at least one if there is one, about `bytesMax` bytes.
+    func records(from sequence: UInt64, bytesMax: Int) throws(LogError) -> [(UInt64, [UInt8])]
+    /// Removes the segments that hold nothing behind `watermark`, which the caller has read back from the table.
+    func trim(
+        through watermark: UInt64,
+        beforeRemoving: (_ first: UInt64, _ records: [[UInt8]]) throws(LogError) -> Void
+    ) throws(LogError) -> Int
+}
+
+extension WriteAheadLog: RecordLog {}
