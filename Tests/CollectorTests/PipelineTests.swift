@@ -3,101 +3,11 @@ import Clocks
 import Committing
 import Events
 import Files
-import IcebergCatalog
-import IcebergSpec
 import ObjectStore
 import Testing
 import WriteAheadLog
 
 @testable import Collector
-
-private let bucket = "analytics-source"
-
-/// One directory and one table; collectors on them come and go.
-private final class World: Sendable {
-    let path = "/tmp/collector-test-\(SystemRandom().next())"
-    let store = MemoryObjectStore()
-    let table: TableIdentifier
-    let catalog: DirectCatalog
-
-    init() throws {
-        table = try TableIdentifier(dotted: "analytics.events")
-        catalog = DirectCatalog(
-            store: store, bucket: try BucketName(bucket), locations: [table: try ObjectKey("analytics/events")])
-    }
-
-    deinit { try? FileSystem.removeTree(path) }
-
-    /// Records in the table, as its newest snapshot counts them.
-    func count() async throws -> Int {
-        let metadata = try await catalog.loadTable(table).metadata
-        return metadata.currentSnapshot?.summary["total-records"].flatMap { Int($0) } ?? 0
-    }
-
-    func collector(
-        _ change: (inout BatchLimits) -> Void = { _ in }, store: (any ObjectStore)? = nil
-    ) throws -> RunningCollector {
-        var limits = BatchLimits()
-        change(&limits)
-        return try RunningCollector(self, limits, store ?? self.store)
-    }
-}
-
-private final class RunningCollector: Sendable {
-    let storage: DirectoryStorage
-    let log: WriteAheadLog
-    let intake: EventIntake
-    let pipeline: EventPipeline
-    let task: Task<Void, Never>
-
-    init(_ world: World, _ limits: BatchLimits, _ store: any ObjectStore) throws {
-        let storage = try DirectoryStorage(path: world.path)
-        self.storage = storage
-        var configuration = WriteAheadLog.Configuration()
-        configuration.segmentBytesMax = 8192
-        let log = try WriteAheadLog(storage: storage, configuration: configuration)
-        self.log = log
-        var window = DedupWindow(windowSeconds: 3600)
-        let journal = DedupJournal(storage: storage)
-        _ = try journal.load(into: &window, now: SystemClock().now().milliseconds / 1000)
-        var keys: [DedupJournal.Key] = []
-        try log.forEachRecord(from: 0) { _, record in keys += (try? DedupJournal.keys(of: record)) ?? [] }
-        for key in keys { _ = window.insert(key.key, at: key.seconds) }
-        intake = EventIntake(
-            parser: EventParser(secret: EventKeySecret(low: log.identity.secret.low, high: log.identity.secret.high)),
-            log: log, window: window)
-        var committer = TableCommitter.Configuration(table: world.table, location: nil, logID: log.identity.id)
-        committer.backoff = Backoff(baseMilliseconds: 1, maxMilliseconds: 10)
-        let sink = TableCommitter(
-            committer, catalog: world.catalog, store: store, firstInLog: log.status.firstSequence)
-        let pipeline = EventPipeline(
-            EventPipeline.Configuration(limits: limits, commitIntervalMilliseconds: 0, dedupWindowSeconds: 3600),
-            log: log, journal: journal, sink: sink)
-        self.pipeline = pipeline
-        try log.start { pipeline.take($0, $1) }
-        task = Task.detached { await pipeline.run() }
-    }
-
-    /// Sends events with these ids; how many were new.
-    func send(_ ids: Range<Int>) async throws -> (accepted: Int, duplicates: Int) {
-        let events = ids.map {
-            #"{"specversion":"1.0","id":"\#($0)","type":"t\#($0 % 3)","source":"s","time":"2024-01-15T14:30:00Z","data":{"n":\#($0)}}"#
-        }
-        let body = Array("[\(events.joined(separator: ","))]".utf8)
-        let reply = try await intake.accept(
-            EventRequest(contentType: "application/json", body: body),
-            context: EventContext(receivedAt: SystemClock().now()))
-        return (reply.accepted, reply.duplicates)
-    }
-
-    /// As a crash would end it, but for what the operating system frees.
-    func kill() async throws {
-        task.cancel()
-        await task.value
-        log.close()
-        try storage.unlock()
-    }
-}
 
 /// A table that already has the whole log, and says so late: only when a flush waits for it.
 private struct KnowingSink: BatchSink {
@@ -134,10 +44,11 @@ struct PipelineTests {
         let log = try WriteAheadLog(storage: storage)
         let (asked, ask) = AsyncStream<Void>.makeStream()
         let pipeline = EventPipeline(
-            EventPipeline.Configuration(
-                limits: BatchLimits(), commitIntervalMilliseconds: 0, dedupWindowSeconds: 3600),
-            log: log, journal: DedupJournal(storage: storage),
-            sink: KnowingSink(moment: moment, log: log, isAsked: asked))
+            EventPipeline.Configuration(commitIntervalMilliseconds: 0, dedupWindowSeconds: 3600),
+            log: log, storage: storage, journal: DedupJournal(storage: storage),
+            events: PipelineTarget(
+                name: "events", filter: .accepted, sink: KnowingSink(moment: moment, log: log, isAsked: asked),
+                limits: BatchLimits(), trouble: SinkTrouble()))
         try log.start { pipeline.take($0, $1) }
         let intake = EventIntake(
             parser: EventParser(secret: EventKeySecret(low: 1, high: 1)), log: log,

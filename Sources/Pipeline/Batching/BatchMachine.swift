@@ -20,7 +20,8 @@ package struct BatchLimits: Hashable, Sendable {
     package init() {}
 }
 
-/// The buffers of all partitions: takes records of the log in order, and gives all of them as one batch.
+/// The buffers of one table's partitions: takes records of the log in order, and gives what is in them for the table as
+/// one batch.
 ///
 /// A batch always takes every buffer. So a batch is a range of the log without gaps, and "everything up to its last
 /// sequence is in the table" is one number.
@@ -44,19 +45,24 @@ package struct BatchMachine: Sendable {
     }
 
     package let limits: BatchLimits
+    package let filter: EventFilter
     /// The sequence that comes next.
     package private(set) var nextSequence: UInt64
     package private(set) var buffers: [Buffer] = []
     package private(set) var events = 0
     package private(set) var bytes = 0
+    /// The next batch begins here.
     private var firstSequence: UInt64
+    /// The first record behind `firstSequence` with an event for the table.
+    private var firstWithEvents: UInt64?
     private var oldest: Int64?
     private var isFull = false
     private var firstOfHash: [UInt64: Int] = [:]
     private var last = 0
 
-    package init(limits: BatchLimits, nextSequence: UInt64) {
+    package init(limits: BatchLimits, filter: EventFilter = .accepted, nextSequence: UInt64) {
         self.limits = limits
+        self.filter = filter
         self.nextSequence = nextSequence
         firstSequence = nextSequence
     }
@@ -69,6 +75,16 @@ package struct BatchMachine: Sendable {
         bytes + bytesInFlight < limits.memoryBytesMax && buffers.count < 4 * limits.partitionsMax
     }
 
+    /// No record taken so far up to this one, and not yet sealed, has an event for the table: with what was sealed
+    /// committed, the table has the log up to here.
+    package var idleThrough: UInt64 { (firstWithEvents ?? nextSequence) - 1 }
+
+    /// Lets the next batch begin behind `sequence`, which the table was made to say; it is at most `idleThrough`.
+    package mutating func advance(through sequence: UInt64) {
+        precondition(sequence <= idleThrough, "records with events are committed, not passed over")
+        firstSequence = max(firstSequence, sequence + 1)
+    }
+
     /// Takes the record that comes next.
     ///
     /// - Throws: when the bytes are no record; the buffers may then hold part of it, so the machine is not to be used on.
@@ -77,6 +93,7 @@ package struct BatchMachine: Sendable {
     ) throws(EventBodyError) {
         precondition(sequence == nextSequence, "records are taken in order, without gaps")
         let head = try EventRecord(record)
+        let eventsBefore = events
         let fields = EventContext.Field.allCases.map { head.context[$0].map { Array($0.utf8) } }
         let hasContext = fields.contains { $0 != nil }
         let contextBytes = fields.reduce(0) { $0 + ($1?.count ?? 0) }
@@ -85,6 +102,9 @@ package struct BatchMachine: Sendable {
             guard let event = EncodedEvent(record, at: at) else {
                 throw EventBodyError(.failed, "record \(sequence) of the log is damaged at byte \(at)")
             }
+            at = event.end
+            guard filter.admits(event, record) else { continue }
+            events += 1
             let index = buffer(for: event, record, at: milliseconds)
             let before = buffers[index].open.bytes
             buffers[index].open.append(
@@ -92,11 +112,11 @@ package struct BatchMachine: Sendable {
                 hasContext: hasContext)
             bytes += buffers[index].open.bytes - before + contextBytes
             closeIfFull(index)
-            at = event.end
         }
-        events += head.count
         nextSequence += 1
-        if oldest == nil, head.count > 0 { oldest = milliseconds }
+        guard events > eventsBefore else { return }
+        if oldest == nil { oldest = milliseconds }
+        if firstWithEvents == nil { firstWithEvents = sequence }
     }
 
     private mutating func closeIfFull(_ index: Int) {
@@ -157,9 +177,9 @@ package struct BatchMachine: Sendable {
     /// When a batch is due by age alone; nil while there is no event.
     package var deadline: Int64? { oldest.map { $0 + limits.ageMillisecondsMax } }
 
-    /// Takes all buffers as one batch; nil when no record has come since the last.
+    /// Takes all buffers as one batch; nil when no event has come since the last.
     package mutating func seal() -> SealedBatch? {
-        guard nextSequence > firstSequence else { return nil }
+        guard events > 0 else { return nil }
         let batch = SealedBatch(
             first: firstSequence, last: nextSequence - 1, buffers: buffers.filter { $0.count > 0 }, events: events,
             bytes: bytes)
@@ -171,6 +191,7 @@ package struct BatchMachine: Sendable {
     package mutating func reset(to sequence: UInt64) {
         nextSequence = sequence
         firstSequence = sequence
+        firstWithEvents = nil
         buffers.removeAll()
         firstOfHash.removeAll()
         events = 0

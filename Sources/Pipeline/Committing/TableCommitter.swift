@@ -21,8 +21,6 @@ package actor TableCommitter {
         package var evolvesSchema = true
         /// When late events go to days and months.
         package var granularity = GranularityLimits()
-        /// Told of each request to commit that brought nothing into the table, or may not have.
-        package var onSetback: @Sendable (CommitSetback) -> Void = { _ in }
 
         package init(table: TableIdentifier, location: String?, logID: UUID) {
             self.table = table
@@ -301,12 +299,10 @@ package actor TableCommitter {
         case .rejected(let error):
             logger.warn("the commit was refused", ["error": error.description])
             if error.code != .commitFailed { onTrouble(CommitError(.unavailable, error.description)) }
-            configuration.onSetback(error.code == .commitFailed ? .conflicted : .rejected)
             return error.code == .commitFailed ? .conflicted : .rejected
         case .unknown(let why):
             logger.warn("the commit's outcome is unknown", ["error": why])
             onTrouble(CommitError(.unavailable, why))
-            configuration.onSetback(.unknown)
             return .unknown
         }
     }

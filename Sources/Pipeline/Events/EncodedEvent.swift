@@ -2,7 +2,7 @@ import Clocks
 
 /// One event in its binary form, in place: where its parts lie in a buffer.
 ///
-/// Layout, little-endian: u32 length of what follows · u16 flags (1 has data, 2 data is base64) · i64 time in
+/// Layout, little-endian: u32 length of what follows · u16 flags (1 has data, 2 data is base64, 4 rejected) · i64 time in
 /// microseconds · u64 u64 key · u16 lengths of id, type, source, subject, datacontenttype, dataschema · u32 length of
 /// data · u32 length of extensions · the bytes of these in that order; each extension is u8 length of name, u16 length of
 /// value, name, value. A missing optional attribute has length 0, which no present one can have.
@@ -13,6 +13,8 @@ package struct EncodedEvent {
     package let key: EventKey
     package let hasData: Bool
     package let isBase64: Bool
+    /// Refused: kept for the quarantine, and for no other table.
+    package let isRejected: Bool
     package let id: Range<Int>
     package let type: Range<Int>
     package let source: Range<Int>
@@ -36,6 +38,7 @@ package struct EncodedEvent {
         let flags = load(4, UInt16.self)
         hasData = flags & 1 != 0
         isBase64 = flags & 2 != 0
+        isRejected = flags & 4 != 0
         time = load(6, Int64.self)
         key = EventKey(low: load(14, UInt64.self), high: load(22, UInt64.self))
         var at = offset + Self.headerBytes

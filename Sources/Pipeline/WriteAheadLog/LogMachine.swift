@@ -188,13 +188,16 @@ struct LogMachine<Ticket> {
     ///
     /// - Returns: whether it is asked for.
     mutating func endActive(through watermark: UInt64) -> Bool {
-        guard health == .open, let active = segments.last, active.bytes > LogFormat.headerBytes,
-            watermark >= writtenThrough, syncedThrough == writtenThrough,
-            isShortOfSpace || active.bytes > segmentBytes / 16
-        else { return false }
+        guard canEndActive(through: watermark) else { return false }
         mustRotate = true
         rotationFoundNoSpace = false
         return true
+    }
+
+    func canEndActive(through watermark: UInt64) -> Bool {
+        guard health == .open, let active = segments.last else { return false }
+        return active.bytes > LogFormat.headerBytes && watermark >= writtenThrough && syncedThrough == writtenThrough
+            && (isShortOfSpace || active.bytes > segmentBytes / 16)
     }
 
     mutating func removed(first: UInt64) { segments.removeAll { $0.first == first } }

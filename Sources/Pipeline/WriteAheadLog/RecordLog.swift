@@ -10,6 +10,8 @@ package protocol RecordLog: AnyObject, Sendable {
     func waitForQueued() async throws(LogError)
     /// Durable records from `sequence` on, at least one if there is one, about `bytesMax` bytes.
     func records(from sequence: UInt64, bytesMax: Int) throws(LogError) -> [(UInt64, [UInt8])]
+    /// Whether `trim` would free anything.
+    func canTrim(through watermark: UInt64) -> Bool
     /// Removes the segments that hold nothing behind `watermark`, which the caller has read back from the table.
     func trim(
         through watermark: UInt64,

@@ -249,6 +249,11 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
         return try reader.records(of: segments, from: sequence, through: through, bytesMax: bytesMax)
     }
 
+    /// Whether `trim` would free anything.
+    package func canTrim(through watermark: UInt64) -> Bool {
+        locked { !state.removable(through: watermark).isEmpty || state.canEndActive(through: watermark) }
+    }
+
     /// Removes the segments that hold nothing behind `watermark`, which the caller has read back from the table. The
     /// active one is ended first when all of it is behind and it is worth it. `beforeRemoving` sees the records of each
     /// segment and makes what it wants of them durable; when it throws, the segment stays, and it may see the same again

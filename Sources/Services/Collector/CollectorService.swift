@@ -24,10 +24,6 @@ package final class CollectorService: Sendable {
     let deadLetters: DeadLetters?
     let pause: PauseFlag
     let clock = SystemClock()
-    let startedAt = SystemClock().now()
-    let metrics: CollectorMetrics
-    private let storage: DirectoryStorage
-    private let logAge: Mutex<LogAge>
     private let logger: Logger
     private let running = Mutex<Task<Void, Never>?>(nil)
 
@@ -38,11 +34,7 @@ package final class CollectorService: Sendable {
         self.configuration = configuration
         logger = worker.logger
         store = try configuration.objectStore.open(http: worker.httpClient())
-        let metrics = CollectorMetrics(worker.metrics)
-        self.metrics = metrics
-        let opened = try await BlockingPool.shared.run { try Self.openLog(configuration, metrics) }
-        storage = opened.storage
-        logAge = Mutex(opened.age)
+        let opened = try await BlockingPool.shared.run { try Self.openLog(configuration) }
         log = opened.log
         pause = opened.pause
         if opened.log.tornBytes > 0 {
@@ -59,28 +51,21 @@ package final class CollectorService: Sendable {
         deadLetters =
             configuration.keepsRejected
             ? DeadLetters(store: store, bucket: configuration.objectStore.sourceBucket) : nil
-        let relay = Relay()
-        let counted = metrics.table(Self.tableName(configuration))
-        let sink = try Self.sink(configuration, store, log, worker, counted) { relay.report($0) }
+        let trouble = SinkTrouble()
+        let sink = try Self.sink(configuration, store, log, worker) { trouble.report($0) }
+        let committed = CommitMetrics(worker.metrics)
         pipeline = EventPipeline(
             EventPipeline.Configuration(
-                limits: configuration.batches, commitIntervalMilliseconds: configuration.commitIntervalMilliseconds,
+                commitIntervalMilliseconds: configuration.commitIntervalMilliseconds,
                 dedupWindowSeconds: Int64(configuration.dedupWindowSeconds)),
-            log: log, journal: DedupJournal(storage: opened.storage),
-            sink: MeteredSink(sink: sink, metrics: counted, clock: clock), logger: logger)
-        relay.pipeline.withLock { $0 = pipeline }
-        try log.start { [self] sequence, payload in
-            let now = clock.now().milliseconds
-            logAge.withLock { $0.note(sequence, at: now) }
-            pipeline.take(sequence, payload)
-        }
+            log: log, storage: opened.storage, journal: DedupJournal(storage: opened.storage),
+            events: PipelineTarget(
+                name: configuration.catalog.table?.description ?? "events", filter: .accepted, sink: sink,
+                limits: configuration.batches, trouble: trouble
+            ) { receipt in committed.count(receipt) },
+            logger: logger)
+        try log.start { [pipeline] sequence, payload in pipeline.take(sequence, payload) }
         running.withLock { $0 = Task.detached { [pipeline] in await pipeline.run() } }
-    }
-
-    /// Breaks the circle of pipeline and sink.
-    private final class Relay: Sendable {
-        let pipeline = Mutex<EventPipeline?>(nil)
-        func report(_ error: CommitError?) { pipeline.withLock { $0 }?.report(error) }
     }
 
     private struct Opened: Sendable {
@@ -89,40 +74,32 @@ package final class CollectorService: Sendable {
         let window: DedupWindow
         let damaged: [String]
         let pause: PauseFlag
-        let age: LogAge
     }
 
     /// Rebuilds the window of duplicates from what is kept beside the log and from the log itself.
-    private static func openLog(
-        _ configuration: CollectorConfiguration, _ metrics: CollectorMetrics
-    ) throws -> Opened {
-        let storage = try DirectoryStorage(path: configuration.logDirectory) { nanoseconds in
-            metrics.sync.observe(Double(nanoseconds) / 1e9)
-        }
+    private static func openLog(_ configuration: CollectorConfiguration) throws -> Opened {
+        let storage = try DirectoryStorage(path: configuration.logDirectory)
         let log = try WriteAheadLog(storage: storage, configuration: configuration.log)
         var window = DedupWindow(
             windowSeconds: Int64(configuration.dedupWindowSeconds), keysMax: configuration.dedupKeysMax)
         let now = SystemClock().now().milliseconds / 1000
         let damaged = try DedupJournal(storage: storage).load(into: &window, now: now)
         var problem: LogError?
-        var age = LogAge()
-        try log.forEachRecord(from: 0) { sequence, record in
+        try log.forEachRecord(from: 0) { _, record in
             do throws(LogError) {
-                let keys = try DedupJournal.keys(of: record)
-                for key in keys { _ = window.insert(key.key, at: key.seconds) }
-                if let first = keys.first { age.note(sequence, at: first.seconds * 1000) }
+                for key in try DedupJournal.keys(of: record) { _ = window.insert(key.key, at: key.seconds) }
             } catch {
                 problem = problem ?? error
             }
         }
         if let problem { throw problem }
         let pause = try PauseFlag(directory: configuration.logDirectory)
-        return Opened(storage: storage, log: log, window: window, damaged: damaged, pause: pause, age: age)
+        return Opened(storage: storage, log: log, window: window, damaged: damaged, pause: pause)
     }
 
     private static func sink(
         _ configuration: CollectorConfiguration, _ store: any ObjectStore, _ log: WriteAheadLog, _ worker: Worker,
-        _ metrics: TableMetrics, onTrouble: @escaping @Sendable (CommitError?) -> Void
+        onTrouble: @escaping @Sendable (CommitError?) -> Void
     ) throws -> any BatchSink {
         let bucket = configuration.objectStore.sourceBucket
         guard configuration.usesIceberg else {
@@ -138,30 +115,10 @@ package final class CollectorService: Sendable {
             maxMilliseconds: min(configuration.objectStore.retryPolicy.delayMillisecondsMax, 30_000))
         committer.evolvesSchema = configuration.evolvesSchema
         committer.granularity = configuration.granularity
-        committer.onSetback = { metrics.count($0) }
         let catalog = try configuration.catalog.open(store: store, sourceBucket: bucket, worker: worker)
         return TableCommitter(
             committer, catalog: catalog, store: store, firstInLog: log.status.firstSequence, logger: worker.logger,
             onTrouble: onTrouble)
-    }
-
-    /// The event table, as metrics call it.
-    var tableName: String { Self.tableName(configuration) }
-
-    private static func tableName(_ configuration: CollectorConfiguration) -> String {
-        configuration.usesIceberg ? configuration.catalog.table?.description ?? "" : "events"
-    }
-
-    /// How long ago, to the second, the first record behind `committed` was received; nil when there is none.
-    func oldestMilliseconds(behind committed: UInt64) -> Int64? {
-        let through = log.status.syncedThrough
-        let now = clock.now().milliseconds
-        return logAge.withLock { $0.age(behind: committed, through: through, now: now) }
-    }
-
-    /// nil when the disk does not say.
-    var freeDiskBytes: Int? {
-        do { return try storage.freeBytes() } catch { return nil }
     }
 
     /// Brings what it can into the table within `milliseconds`; the rest stays in the log for the next start.
@@ -182,5 +139,27 @@ package final class CollectorService: Sendable {
         }
         let log = log
         await BlockingPool.shared.run { log.close() }
+    }
+}
+
+/// What commits are counted by.
+struct CommitMetrics: Sendable {
+    private let commits: Counter
+    private let events: Counter
+    private let files: Counter
+    private let bytes: Counter
+
+    init(_ metrics: MetricsRegistry) {
+        commits = metrics.counter("collector_commits_total", "Batches brought into the table.")
+        events = metrics.counter("collector_events_committed_total", "Events brought into the table.")
+        files = metrics.counter("collector_files_written_total", "Data files brought into the table.")
+        bytes = metrics.counter("collector_file_bytes_written_total", "Bytes of these files.")
+    }
+
+    func count(_ receipt: TableCommitter.Receipt) {
+        commits.increment()
+        events.increment(by: receipt.events)
+        files.increment(by: receipt.files.count)
+        bytes.increment(by: Int(receipt.bytes))
     }
 }

@@ -1,0 +1,84 @@
+import Batching
+import Clocks
+import Committing
+import Events
+import Files
+import Testing
+import WriteAheadLog
+
+@testable import Collector
+
+/// A table that never takes anything.
+private struct FailingSink: BatchSink {
+    let error: CommitError
+
+    func readWatermark() async throws(CommitError) -> UInt64? { nil }
+    func commit(_ batch: SealedBatch) async throws(CommitError) -> TableCommitter.Outcome {
+        // As a table that cannot be reached: for as long as the process lives.
+        while error.code == .unavailable && !Task.isCancelled { await Task.yield() }
+        throw error.code == .unavailable ? CommitError(.cancelled, "") : error
+    }
+    func logBegins(with sequence: UInt64) async {}
+}
+
+struct SeveralTablesTests {
+    @Test func `each table gets what is for it, once, across restarts`() async throws {
+        let world = try World()
+        var sent = 0
+        for round in 0..<5 {
+            let collector = try world.collector()
+            try collector.add("t1", .type("t1"))
+            #expect(try await collector.send(sent..<sent + 60) == (60, 0))
+            sent += 60
+            if round % 2 == 1 {
+                let flushed = try await collector.pipeline.flush(timeoutMilliseconds: 60_000)
+                #expect(flushed.events == 120)
+                #expect(flushed.others["t1"]?.events == 40)
+            }
+            if round == 4 { _ = try await collector.pipeline.flush(timeoutMilliseconds: 60_000) }
+            try await collector.kill()
+        }
+        #expect(try await world.count() == sent)
+        #expect(try await world.count("t1") == sent / 3)
+    }
+
+    @Test func `a table without events does not hold up the log, and is not passed over`() async throws {
+        let world = try World()
+        var first: UInt64 = 1
+        for round in 0..<3 {
+            let collector = try world.collector()
+            try collector.add("never", .type("never"))
+            for part in 0..<10 {
+                let from = (round * 10 + part) * 60
+                _ = try await collector.send(from..<from + 60)
+                _ = try await collector.pipeline.flush(timeoutMilliseconds: 60_000)
+            }
+            while collector.log.status.firstSequence == first { await Task.yield() }
+            first = collector.log.status.firstSequence
+            #expect(collector.pipeline.status.others.map(\.halted) == [nil])
+            try await collector.kill()
+        }
+        #expect(try await world.count() == 1800)
+        #expect(try await world.count("never") == 0)
+    }
+
+    @Test(arguments: [CommitError.Code.contradiction, .unavailable])
+    func `a table that fails does not stop the event table`(code: CommitError.Code) async throws {
+        let world = try World()
+        let collector = try world.collector { $0.memoryBytesMax = 100_000 }
+        try collector.add("t1", .type("t1"), sink: FailingSink(error: CommitError(code, "no")))
+        for part in 0..<20 { _ = try await collector.send(part * 60..<part * 60 + 60) }
+        while try await world.count() < 1200 {
+            do { _ = try await collector.pipeline.flush(timeoutMilliseconds: 50) } catch is CommitError {}
+        }
+        #expect(collector.pipeline.status.halted == nil && collector.log.status.firstSequence == 1)
+        #expect(collector.pipeline.status.others[0].bufferedBytes <= 40_000)
+        try await collector.kill()
+
+        let next = try world.collector()
+        try next.add("t1", .type("t1"))
+        _ = try await next.pipeline.flush(timeoutMilliseconds: 60_000)
+        #expect(try await world.count("t1") == 400)
+        try await next.kill()
+    }
+}
