@@ -150,6 +150,7 @@ private func write(_ text: String, _ name: String) throws -> String {
     @Test(arguments: [
         ([], CommandLineOptions.run), (["--help"], .help), (["--version"], .version),
         (["--check-config"], .checkConfiguration), (["--frob"], .unknown("--frob")), (["--help", "x"], .unknown("x")),
+        (["--make-key", "web"], .makeKey("web")), (["--make-key"], .unknown("--make-key")),
     ])
     func `the command line is one option or none`(arguments: [String], expected: CommandLineOptions) {
         #expect(CommandLineOptions(arguments) == expected)

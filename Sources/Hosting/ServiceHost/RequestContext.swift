@@ -22,11 +22,14 @@ package struct Caller: Hashable, Sendable, CustomStringConvertible {
     package let name: String
     /// What a principal may do, in the service's own terms.
     package let roles: Set<String>
+    /// What a key is good for; nil for all others.
+    package let scopes: KeyScopes?
 
-    package init(kind: Kind, name: String, roles: Set<String> = []) {
+    package init(kind: Kind, name: String, roles: Set<String> = [], scopes: KeyScopes? = nil) {
         self.kind = kind
         self.name = name
         self.roles = roles
+        self.scopes = scopes
     }
 
     package static let anonymous = Caller(kind: .anonymous, name: "anonymous")
@@ -45,8 +48,12 @@ package struct RequestContext: Sendable {
     package let trace: TraceParent
     /// The address of the client: of the peer, or what a trusted proxy says. `unix` over a Unix socket.
     package let clientAddress: String
+    /// Whether what the request says of others, in fields such as `CF-IPCountry`, comes from a proxy that is believed
+    /// (`TRUSTED_PROXIES`), or over a binding.
+    package let isFromTrustedProxy: Bool
     let parameters: [(name: String, value: String)]
     let baseLogger: Logger
+    let allowance: EventAllowance?
 
     /// The decoded value of `{name}` in the route's template.
     package func parameter(_ name: String) -> String {
@@ -93,6 +100,9 @@ package struct RequestContext: Sendable {
     package func jsonIfAny() throws(ServiceError) -> JSONCursor {
         request.body.isEmpty ? JSONCursor([:]) : try json()
     }
+
+    /// Counts events against what the caller's key may send in a window.
+    package func charge(events: Int) { allowance?.charge(events) }
 
     /// A logger whose records carry the request's ids. Made on each call: keep it where it is used often.
     package var logger: Logger { baseLogger.with(["request_id": requestID, "trace_id": trace.traceID]) }

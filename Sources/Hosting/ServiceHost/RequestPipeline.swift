@@ -10,37 +10,38 @@ struct RequestPipeline: Sendable {
     let table: RouteTable
     let access: AccessPolicy
     let crossOrigin: CrossOrigin
-    let rateLimiter: RateLimiter?
-    let clientAddress: ClientAddress
+    let rateLimiter: RateLimiter
     let logger: Logger
     let clock: any MonotonicClock
     let random: any RandomSource
     private let requests: MetricFamily<Counter>
+    private let refusals: MetricFamily<Counter>
     private let durations: MetricFamily<Histogram>
 
     init(
         configuration: WorkerConfiguration, router: Router, logger: Logger, metrics: MetricsRegistry,
-        clock: any MonotonicClock = SystemClock(), wallClock: any WallClock = SystemClock(),
+        keys: KeyRing? = nil, clock: any MonotonicClock = SystemClock(), wallClock: any WallClock = SystemClock(),
         random: any RandomSource = IdentifierSource()
     ) {
         self.configuration = configuration
         self.router = router
         table = RouteTable(router)
+        let keys = keys ?? configuration.keyRing()
         access = AccessPolicy(
-            environment: configuration.environment, keys: configuration.keys,
-            bindingSecret: configuration.bindingSecret,
+            environment: configuration.environment, keys: keys, bindingSecret: configuration.bindingSecret,
             clock: wallClock)
         crossOrigin = CrossOrigin(
-            allowedOrigins: configuration.allowedOrigins, environment: configuration.environment)
-        rateLimiter = RateLimiter(
-            requestsMax: configuration.rateLimitRequestsMax,
-            windowMilliseconds: configuration.rateLimitWindowMilliseconds, clock: clock)
-        clientAddress = ClientAddress(trustedProxies: configuration.trustedProxies)
+            allowed: configuration.allowedOrigins, environment: configuration.environment, keys: keys,
+            givesCredentialsToAll: configuration.identity.isForPages)
+        rateLimiter = RateLimiter(windowMilliseconds: configuration.rateLimitWindowMilliseconds, clock: clock)
         self.logger = logger
         self.clock = clock
         self.random = random
         requests = metrics.counter(
             "http_requests_total", "Requests answered.", labels: ["method", "route", "status"])
+        refusals = metrics.counter(
+            "http_requests_refused_total", "Requests not admitted: no key, a wrong one, an origin, a limit.",
+            labels: ["reason"])
         durations = metrics.histogram(
             "http_request_duration_seconds", "Time from the whole request to its response.", labels: ["route"])
     }
@@ -50,18 +51,21 @@ struct RequestPipeline: Sendable {
         var route: Router.Route?
         var caller = Caller.anonymous
         var rateLimitHeaders: HTTPHeaders = [:]
+        var allowance: EventAllowance?
     }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
         let start = clock.nanoseconds()
         let requestID = Self.requestID(request) ?? HexadecimalText.make(random.next(), random.next())
         let trace = request.headers["traceparent"].flatMap { TraceParent($0) } ?? TraceParent.make(random)
-        let address = clientAddress.resolve(request)
+        let isBelieved = configuration.trustedProxies.believes(request)
+        let address = configuration.trustedProxies.clientAddress(of: request, isBelieved: isBelieved)
         var progress = Progress()
         var response: HTTPResponse
         do {
-            response = try await answer(request, requestID, trace, address, &progress)
+            response = try await answer(request, requestID, trace, address, isBelieved, &progress)
         } catch let error as ServiceError {
+            if let reason = error.refusal { refusals.with(reason.rawValue).increment() }
             response = error.response
         } catch {
             response = unexpected(error, requestID, trace, request)
@@ -69,8 +73,15 @@ struct RequestPipeline: Sendable {
         response.headers["X-Request-Id"] = requestID
         response.headers["traceparent"] = trace.header
         for field in progress.rateLimitHeaders.fields { response.headers[field.name] = field.value }
-        if let origin = request.headers["Origin"], crossOrigin.allows(origin, host: request.headers["Host"]) {
-            crossOrigin.decorate(&response, origin: origin)
+        if progress.route?.isForAllPages == true {
+            CrossOrigin.decorateForAll(&response)
+        } else if let origin = request.headers["Origin"] {
+            let host = request.headers["Host"]
+            if crossOrigin.allows(origin, host: host) {
+                crossOrigin.decorate(&response, origin: origin, host: host)
+            } else {
+                response.headers.append("Vary", "Origin")
+            }
         }
         record(request, response, progress, requestID, trace, address, nanoseconds: clock.nanoseconds() &- start)
         return response
@@ -94,14 +105,17 @@ struct RequestPipeline: Sendable {
     // MARK: -
 
     private func answer(
-        _ request: HTTPRequest, _ requestID: String, _ trace: TraceParent, _ address: String, _ progress: inout Progress
+        _ request: HTTPRequest, _ requestID: String, _ trace: TraceParent, _ address: String, _ isBelieved: Bool,
+        _ progress: inout Progress
     ) async throws -> HTTPResponse {
-        if let origin = request.headers["Origin"], !crossOrigin.allows(origin, host: request.headers["Host"]) {
-            throw ServiceError.forbidden(
-                "the origin \"\(origin.prefix(200))\" may not call this service (ALLOWED_ORIGINS)")
-        }
         let parameters: [(name: String, value: String)]
-        switch table.match(request.method, path: request.path) {
+        let match = table.match(request.method, path: request.path)
+        if let origin = request.headers["Origin"], !match.isForAllPages,
+            !crossOrigin.allows(origin, host: request.headers["Host"])
+        {
+            throw Self.refusal(ofOrigin: origin)
+        }
+        switch match {
         case .notFound:
             throw ServiceError.notFound("there is nothing at \(request.method) \(request.path.prefix(200))")
         case .badPath: throw ServiceError.badRequest("the path has a broken percent escape")
@@ -120,7 +134,7 @@ struct RequestPipeline: Sendable {
         try RequestBody.decode(&decoded, bytesMax: configuration.bodyBytesMax)
         let context = RequestContext(
             request: decoded, caller: progress.caller, requestID: requestID, trace: trace, clientAddress: address,
-            parameters: parameters, baseLogger: logger)
+            isFromTrustedProxy: isBelieved, parameters: parameters, baseLogger: logger, allowance: progress.allowance)
         do {
             return try await route.handler(context)
         } catch {
@@ -135,26 +149,62 @@ struct RequestPipeline: Sendable {
     ) async throws {
         var refusal: ServiceError?
         do {
-            progress.caller = try access.identify(request)
+            progress.caller = try access.identify(request, takesKeyFromURL: route.takesKeyFromURL)
             if progress.caller.isAnonymous, let authenticator = router.authenticator {
                 progress.caller = try await authenticator(request) ?? .anonymous
             }
             try access.check(progress.caller, for: route.access)
+            try checkOrigin(request, route, progress.caller)
         } catch let error as ServiceError {
             refusal = error
         }
         // Failed attempts count too, by address, so that keys cannot be guessed at full speed.
-        if route.isRateLimited, progress.caller.kind != .binding, let rateLimiter {
+        if route.isRateLimited, progress.caller.kind != .binding {
             let isKnown = refusal == nil && !progress.caller.isAnonymous
-            let decision = rateLimiter.decide(isKnown ? progress.caller.description : address)
-            progress.rateLimitHeaders = decision.headers
-            guard decision.isAllowed else {
-                throw ServiceError(
-                    status: 429, "more than \(decision.limit) requests; try again in \(decision.resetSeconds) s",
-                    headers: ["Retry-After": String(decision.resetSeconds)])
-            }
+            try limit(isKnown ? progress.caller.description : address, &progress)
         }
         if let refusal { throw refusal }
+    }
+
+    private func checkOrigin(
+        _ request: HTTPRequest, _ route: Router.Route, _ caller: Caller
+    ) throws(ServiceError) {
+        guard !route.isForAllPages else { return }
+        let origin = request.headers["Origin"]
+        try access.check(caller, origin: origin)
+        // That some key names the origin lets the request in so far; this key does not.
+        if caller.scopes?.origins == nil, let origin,
+            !crossOrigin.allowsWithoutKey(origin, host: request.headers["Host"])
+        {
+            throw Self.refusal(ofOrigin: origin)
+        }
+    }
+
+    private static func refusal(ofOrigin origin: String) -> ServiceError {
+        ServiceError.forbidden("the origin \"\(origin.prefix(200))\" may not call this service (ALLOWED_ORIGINS)")
+            .counted(as: .origin)
+    }
+
+    /// Counts the request, and looks at what the caller has left of events.
+    private func limit(_ caller: String, _ progress: inout Progress) throws(ServiceError) {
+        func refuse(_ decision: RateLimiter.Decision, _ what: String, _ reason: RefusalReason) throws(ServiceError) {
+            progress.rateLimitHeaders = decision.headers
+            guard !decision.isAllowed else { return }
+            throw ServiceError(
+                status: 429, "more than \(decision.limit) \(what); try again in \(decision.resetSeconds) s",
+                headers: ["Retry-After": String(decision.resetSeconds)]
+            ).counted(as: reason)
+        }
+        let scopes = progress.caller.scopes
+        if let eventsMax = scopes?.eventsMax {
+            let allowance = EventAllowance(limiter: rateLimiter, caller: "events of \(caller)")
+            progress.allowance = allowance
+            try refuse(rateLimiter.look(allowance.caller, max: eventsMax), "events", .eventRateLimit)
+        }
+        let requestsMax = scopes?.requestsMax ?? configuration.rateLimitRequestsMax
+        if requestsMax > 0 {
+            try refuse(rateLimiter.decide(caller, max: requestsMax), "requests", .rateLimit)
+        }
     }
 
     /// The cause goes to the log only.

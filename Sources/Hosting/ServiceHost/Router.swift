@@ -5,9 +5,10 @@ import HTTP
 package enum RouteAccess: Hashable, Sendable {
     /// Everybody; the handler may look at `context.caller` itself.
     case open
-    /// A key, a binding or a principal. In development without any key configured: everybody.
+    /// A key with the scope `write`, a binding or a principal. In development without any key configured: everybody.
     case key
-    /// As `key`, but everybody in development, with keys configured or not (`/debug`, `/admin`).
+    /// A key with the scope `admin`, a binding or a principal; in development everybody, with keys configured or not
+    /// (`/debug`, `/admin`).
     case keyOutsideDevelopment
     /// Only over a service binding.
     case binding
@@ -35,6 +36,8 @@ package struct Router: Sendable {
         let isAudited: Bool
         let isRateLimited: Bool
         let isQuiet: Bool
+        let takesKeyFromURL: Bool
+        let isForAllPages: Bool
         let handler: Handler
     }
 
@@ -56,15 +59,19 @@ package struct Router: Sendable {
     /// - Parameters:
     ///   - isAudited: write an audit record of every call; by default for POST, PUT, PATCH and DELETE.
     ///   - isQuiet: log calls at `debug` only.
+    ///   - takesKeyFromURL: a key that may only write may also come as the query parameter `key`.
+    ///   - isForAllPages: pages of every origin may load it, whatever `ALLOWED_ORIGINS` says.
     package mutating func on(
         _ method: HTTPMethod, _ template: String, access: RouteAccess = .key, isAudited: Bool? = nil,
-        isRateLimited: Bool = true, isQuiet: Bool = false, _ handler: @escaping Handler
+        isRateLimited: Bool = true, isQuiet: Bool = false, takesKeyFromURL: Bool = false, isForAllPages: Bool = false,
+        _ handler: @escaping Handler
     ) {
         precondition(template.hasPrefix("/"), "the template \(template) must begin with a slash")
         let isMutating = method != .get && method != .head && method != .options
         let route = Route(
             method: method, template: template, segments: Self.parse(template), access: access,
-            isAudited: isAudited ?? isMutating, isRateLimited: isRateLimited, isQuiet: isQuiet, handler: handler)
+            isAudited: isAudited ?? isMutating, isRateLimited: isRateLimited, isQuiet: isQuiet,
+            takesKeyFromURL: takesKeyFromURL, isForAllPages: isForAllPages, handler: handler)
         routes.append(route)
     }
 
@@ -93,7 +100,8 @@ package struct Router: Sendable {
         for route in other.routes {
             on(
                 route.method, prefix + route.template, access: route.access, isAudited: route.isAudited,
-                isRateLimited: route.isRateLimited, isQuiet: route.isQuiet, route.handler)
+                isRateLimited: route.isRateLimited, isQuiet: route.isQuiet, takesKeyFromURL: route.takesKeyFromURL,
+                isForAllPages: route.isForAllPages, route.handler)
         }
     }
 
@@ -144,6 +152,11 @@ struct RouteTable: Sendable {
         case notFound
         /// An escape in the path is broken.
         case badPath
+
+        var isForAllPages: Bool {
+            if case .route(let route, _) = self { return route.isForAllPages }
+            return false
+        }
     }
 
     static let segmentsMax = 64

@@ -10,6 +10,8 @@ package struct ServiceError: Error, Hashable, Sendable, CustomStringConvertible 
     /// For the caller: what was wrong and what is allowed. Never a secret, never an internal detail.
     package var message: String
     package var headers: HTTPHeaders
+    /// Why a request was not admitted, for the metrics.
+    package private(set) var refusal: RefusalReason?
 
     package init(status: Int, type: String? = nil, _ message: String, headers: HTTPHeaders = [:]) {
         self.status = status
@@ -33,6 +35,12 @@ package struct ServiceError: Error, Hashable, Sendable, CustomStringConvertible 
     }
     package static func insufficientStorage(_ message: String, retryAfterSeconds: Int = 30) -> ServiceError {
         ServiceError(status: 507, message, headers: ["Retry-After": String(retryAfterSeconds)])
+    }
+
+    func counted(as reason: RefusalReason) -> ServiceError {
+        var error = self
+        error.refusal = reason
+        return error
     }
 
     package var description: String { "\(status) \(type): \(message)" }

@@ -1,5 +1,6 @@
 import Clocks
 import Configuration
+import Files
 import Glibc
 import HTTP
 import HTTPServer
@@ -41,8 +42,10 @@ package final class Worker: Sendable {
     package let metrics: MetricsRegistry
     package let health: HealthRegistry
     package let clock: SystemClock
+    package let keys: KeyRing
 
     private struct State {
+        var reloads: [(name: String, body: @Sendable () async throws -> Void)] = []
         var background: [(name: String, body: @Sendable () async -> Void)] = []
         var client: CurlClient?
         var ports: [Int] = []
@@ -56,6 +59,7 @@ package final class Worker: Sendable {
         self.logger = logger
         self.metrics = metrics
         clock = SystemClock()
+        keys = configuration.keyRing()
         health = HealthRegistry()
         metrics.registerProcessMetrics()
         metrics.gauge("analytics_build_info", "The version that runs.", labels: ["version"]).with(Release.version).set(
@@ -78,6 +82,48 @@ package final class Worker: Sendable {
     /// Adds a step to the stop: after the server and the background have ended, before the steps registered earlier.
     package func onShutdown(_ name: String, _ action: @escaping @Sendable () async -> Void) {
         shutdown.onShutdown(name, action)
+    }
+
+    /// Runs `body` at every SIGHUP: to read files again.
+    package func onReload(_ name: String, _ body: @escaping @Sendable () async throws -> Void) {
+        state.withLock { $0.reloads.append((name: name, body: body)) }
+    }
+
+    /// Starts what `onReload` registered; false when there is nothing.
+    package func reload() -> Bool {
+        let reloads = state.withLock { $0.reloads }
+        guard !reloads.isEmpty else { return false }
+        let logger = logger
+        Task.detached {
+            for entry in reloads {
+                do {
+                    try await entry.body()
+                } catch {
+                    logger.warn("could not be read again", ["what": entry.name, "error": "\(error)"])
+                }
+            }
+        }
+        return true
+    }
+
+    /// Looks every two seconds, and at SIGHUP, whether the file of keys has changed.
+    private func watchKeys() {
+        guard keys.hasFile else { return }
+        let (keys, logger) = (keys, logger)
+        let look: @Sendable () async throws -> Void = {
+            guard await BlockingPool.shared.run({ keys.reload() }) else { return }
+            if let problem = keys.problem {
+                logger.warn("the file of keys is wrong; the keys of before stay in force", ["problem": problem])
+            } else {
+                logger.audit("keys", ["outcome": "done", "keys": keys.count])
+            }
+        }
+        every("keys", milliseconds: 2000, look)
+        onReload("keys", look)
+        health.register("keys") {
+            keys.problem.map { .degraded("\($0); the keys of before stay in force") } ?? .healthy
+        }
+        metrics.computedGauge("access_keys", "Keys that are known, in force or not.") { Double(keys.count) }
     }
 
     /// The TCP ports it listens on, once started: what the system chose for port 0.
@@ -115,7 +161,8 @@ package final class Worker: Sendable {
         var router = router
         router.addBuiltInRoutes(health: health, metrics: metrics)
         let pipeline = RequestPipeline(
-            configuration: configuration, router: router, logger: logger, metrics: metrics)
+            configuration: configuration, router: router, logger: logger, metrics: metrics, keys: keys)
+        watchKeys()
         let server = HTTPServer(serverConfiguration, refusal: RequestPipeline.refusal) { request in
             await pipeline.respond(to: request)
         }

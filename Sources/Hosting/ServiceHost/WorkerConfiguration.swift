@@ -17,11 +17,13 @@ package struct WorkerConfiguration: Sendable {
     package let bindings: BindingsFile
     package let bindingSecret: Secret?
     package let socketMode: UInt32
-    package let keys: [Secret]
-    package let allowedOrigins: [String]
+    package let keys: [AccessKey]
+    /// The file of further keys, with what it held at the start.
+    package let keyFile: (path: String, keys: [AccessKey])?
+    package let allowedOrigins: OriginPatterns
     package let rateLimitWindowMilliseconds: Int
     package let rateLimitRequestsMax: Int
-    package let trustedProxies: [String]
+    package let trustedProxies: TrustedProxies
 
     /// The name in logs and in the bindings file: `analytics-catalog-development`.
     package var deployedName: String { "\(identity.service)-\(environment.rawValue)" }
@@ -44,14 +46,15 @@ package struct WorkerConfiguration: Sendable {
         let isGroupShared = reader.bool(
             "SOCKET_GROUP_ACCESS", default: false, "let the group use the Unix socket too (0660 instead of 0600)")
         socketMode = isGroupShared ? 0o660 : 0o600
-        keys = Self.readKeys(&reader, identity, environment)
-        allowedOrigins = reader.list("ALLOWED_ORIGINS", "browser origins that may call, * for all")
+        keyFile = Self.readKeyFile(&reader, identity)
+        keys = Self.readKeys(&reader, identity, environment, fromFile: keyFile?.keys.count ?? 0)
+        allowedOrigins = Self.readOrigins(&reader)
         rateLimitWindowMilliseconds = reader.duration(
             "RATE_LIMIT_WINDOW_MS", in: 100...86_400_000, default: 60_000, "window of the rate limit")
         rateLimitRequestsMax = reader.int(
             "RATE_LIMIT_MAX_REQUESTS", in: 0...1_000_000_000, default: 0,
             "requests per caller and window, 0 for no limit")
-        trustedProxies = reader.list("TRUSTED_PROXIES", "addresses whose X-Forwarded-For is believed, * for all")
+        trustedProxies = Self.readProxies(&reader, environment)
         if environment.isEnforcing && bindingSecret == nil
             && bindings.entries.contains(where: { $0.url.scheme != "unix" })
         {
@@ -114,22 +117,71 @@ package struct WorkerConfiguration: Sendable {
     }
 
     private static func readKeys(
-        _ reader: inout ConfigurationReader, _ identity: WorkerIdentity, _ environment: DeploymentEnvironment
-    ) -> [Secret] {
-        var keys: [Secret] = []
+        _ reader: inout ConfigurationReader, _ identity: WorkerIdentity, _ environment: DeploymentEnvironment,
+        fromFile: Int
+    ) -> [AccessKey] {
+        var keys: [AccessKey] = []
         if let key = reader.secret("ANALYTICS_API_KEY", "key callers send as X-API-Key or bearer token") {
-            keys.append(key)
+            keys.append(AccessKey(plain: key.revealed, scopes: .all))
         }
         for variable in identity.keyListVariables {
-            keys += reader.secretList(variable, "further keys, separated by commas")
+            let entries = reader.secretList(
+                variable, "further keys, which may only write, separated by commas; sha256:<hex> for a key's hash")
+            for entry in entries {
+                guard let key = AccessKey(entry: entry.revealed, scopes: .write) else {
+                    reader.refuse(variable, "behind sha256: there must be 64 hexadecimal digits")
+                    continue
+                }
+                if !keys.contains(where: { $0.digest == key.digest }) { keys.append(key) }
+            }
         }
         let hasAlternative = identity.keyAlternatives.contains { reader.environment[$0] != nil }
-        if environment.isEnforcing && keys.isEmpty && !hasAlternative {
+        if environment.isEnforcing && keys.isEmpty && fromFile == 0 && !hasAlternative {
             let others = identity.keyAlternatives.map { " (or \($0))" }.joined()
             reader.refuse(
                 "ANALYTICS_API_KEY", "is not set, but it\(others) must be when ICEBERG_ENV is \(environment.rawValue)")
         }
         return keys
+    }
+
+    private static func readKeyFile(
+        _ reader: inout ConfigurationReader, _ identity: WorkerIdentity
+    ) -> (path: String, keys: [AccessKey])? {
+        guard let variable = identity.keyFileVariable,
+            let path = reader.optionalString(
+                variable, "JSON file with hashes of keys and what each may do; read again when it changes")
+        else { return nil }
+        do {
+            return (path, try KeyFile.parse(try KeyRing.read(path)))
+        } catch {
+            reader.refuse(variable, "\(path): \(error)")
+            return (path, [])
+        }
+    }
+
+    private static func readOrigins(_ reader: inout ConfigurationReader) -> OriginPatterns {
+        let texts = reader.list(
+            "ALLOWED_ORIGINS", "browser origins that may call, * for all, https://*.host for all subdomains of one")
+        if let origins = OriginPatterns(texts) { return origins }
+        reader.refuse(
+            "ALLOWED_ORIGINS", "\(OriginPatterns.allowed), not all of \"\(texts.joined(separator: ","))\" are")
+        return OriginPatterns()
+    }
+
+    private static func readProxies(
+        _ reader: inout ConfigurationReader, _ environment: DeploymentEnvironment
+    ) -> TrustedProxies {
+        let texts = reader.list(
+            "TRUSTED_PROXIES", default: environment == .development ? TrustedProxies.loopback : [],
+            "addresses and blocks (10.0.0.0/8) whose X-Forwarded-For and CF- fields are believed, * for all")
+        if let proxies = TrustedProxies(texts) { return proxies }
+        reader.refuse("TRUSTED_PROXIES", "each must be \(TrustedProxies.allowed)")
+        return .none
+    }
+
+    /// The keys at the start, in a form that can read the file again.
+    package func keyRing() -> KeyRing {
+        KeyRing(fixed: keys, path: keyFile?.path, fromFile: keyFile?.keys ?? [])
     }
 
     private static func readFile(

@@ -14,8 +14,12 @@ package struct WorkerIdentity: Hashable, Sendable {
     package let defaultPort: Int
     /// One line for `--help`.
     package let summary: String
-    /// Variables with further API keys, besides `ANALYTICS_API_KEY`.
+    /// Variables with further API keys, which may not administer, besides `ANALYTICS_API_KEY`, which may.
     package var keyListVariables: [String] = []
+    /// The variable that names a file of further keys, if there is one.
+    package var keyFileVariable: String?
+    /// Whether pages of other origins are its usual callers: they may then send credentials, which beacons always do.
+    package var isForPages = false
     /// Secrets that prove callers in another way: with one of them set, a key is not needed. Without any, staging and
     /// production refuse to start.
     package var keyAlternatives: [String] = []
@@ -33,6 +37,8 @@ package struct WorkerIdentity: Hashable, Sendable {
             program: "analytics-collector", service: "analytics-event-collector", binding: BindingName.collector,
             defaultPort: 3000, summary: "accepts CloudEvents and writes them to an Apache Iceberg table")
         identity.keyListVariables = ["ALLOWED_WRITE_KEYS"]
+        identity.keyFileVariable = "WRITE_KEYS_FILE"
+        identity.isForPages = true
         return identity
     }()
     package static let catalog: WorkerIdentity = {

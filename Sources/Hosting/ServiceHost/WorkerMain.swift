@@ -1,5 +1,6 @@
 import Configuration
 import Glibc
+import JSONFormat
 import Lifecycle
 import Synchronization
 import Telemetry
@@ -23,6 +24,11 @@ extension Worker {
         case .version:
             print("\(identity.program) \(Release.version)")
             exit(0)
+        case .makeKey(let name) where identity.keyFileVariable != nil:
+            guard KeyFile.isName(name) else { fail("\(identity.program): \(KeyFile.allowedNames)", 2) }
+            print(KeyFile.newKey(name: name).serializedString())
+            exit(0)
+        case .makeKey: fail("\(identity.program): --make-key is an option of analytics-collector only", 2)
         case .unknown(let argument):
             fail("\(identity.program): \"\(argument)\" is not an option; --help, --version and --check-config are", 2)
         case .run, .checkConfiguration: break
@@ -46,6 +52,7 @@ extension Worker {
         let worker = Worker(configuration: common, logger: logger)
         let shutdown = worker.shutdown
         TerminationSignals.handle { number in
+            if number == SIGHUP, worker.reload() { return }
             // A second signal means now.
             if !shutdown.request() {
                 logger.flush()
@@ -66,15 +73,16 @@ extension Worker {
     }
 
     private static func helpText(_ identity: WorkerIdentity, _ reader: ConfigurationReader) -> String {
-        """
-        \(identity.program) \(Release.version): \(identity.summary)
+        let makeKey = identity.keyFileVariable.map { _ in " | --make-key NAME" } ?? ""
+        return """
+            \(identity.program) \(Release.version): \(identity.summary)
 
-        usage: \(identity.program) [--help | --version | --check-config]
+            usage: \(identity.program) [--help | --version | --check-config\(makeKey)]
 
-        Configuration is read from the environment:
+            Configuration is read from the environment:
 
-        \(reader.helpText())
-        """
+            \(reader.helpText())
+            """
     }
 
     /// Ends the process with one line a problem on standard error.
@@ -88,6 +96,8 @@ extension Worker {
 /// What the program was asked to do.
 enum CommandLineOptions: Hashable {
     case run, help, version, checkConfiguration
+    /// Print a new key and its entry for the file of keys.
+    case makeKey(String)
     case unknown(String)
 
     init(_ arguments: [String]) {
@@ -96,6 +106,9 @@ enum CommandLineOptions: Hashable {
         case "--help", "-h": self = .help
         case "--version": self = .version
         case "--check-config": self = .checkConfiguration
+        case "--make-key" where arguments.count == 2:
+            self = .makeKey(arguments[1])
+            return
         case let other?: self = .unknown(other)
         }
         if arguments.count > 1 { self = .unknown(arguments[1]) }

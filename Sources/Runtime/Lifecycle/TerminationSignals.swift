@@ -1,12 +1,12 @@
 import Glibc
 import Synchronization
 
-/// Turns SIGTERM and SIGINT into a call on an ordinary thread, and ignores SIGPIPE.
+/// Turns SIGTERM, SIGINT and SIGHUP into a call on an ordinary thread, and ignores SIGPIPE.
 public enum TerminationSignals {
     /// The pipe end the handler writes to. Read in a signal handler, hence an atomic and nothing more.
     private static let pipe = Atomic<Int32>(-1)
 
-    /// Calls `action` with the signal's number, on a thread of its own, each time SIGTERM or SIGINT arrives. Call once,
+    /// Calls `action` with the signal's number, on a thread of its own, each time one of them arrives. Call once,
     /// early in `main`.
     public static func handle(_ action: @escaping @Sendable (Int32) -> Void) {
         ignoreBrokenPipes()
@@ -24,7 +24,7 @@ public enum TerminationSignals {
                 if count == 0 || count < 0 && errno != EINTR { return }
             }
         }
-        for number in [SIGTERM, SIGINT] { install(number) }
+        for number in [SIGTERM, SIGINT, SIGHUP] { install(number) }
     }
 
     /// Writing to a closed connection is then an error to handle, not the end of the process.

@@ -8,8 +8,9 @@ import Telemetry
 extension CollectorRoutes {
     func addEvents(to router: inout Router) {
         // Neither audited: an audit record a batch would cost more than the batch. Metrics and access log count them.
-        router.post("/events", isAudited: false) { try await accept($0) }
-        router.post("/events/batch", isAudited: false) { try await accept($0) }
+        for path in ["/events", "/events/batch"] {
+            router.on(.post, path, isAudited: false, takesKeyFromURL: true) { try await accept($0) }
+        }
     }
 
     private func accept(_ context: RequestContext) async throws -> HTTPResponse {
@@ -24,6 +25,7 @@ extension CollectorRoutes {
             service.deadLetters?.add(error, of: request, receivedAt: now)
             throw error
         }
+        context.charge(events: reply.accepted + reply.duplicates + reply.rejections.count)
         accepted.increment(by: reply.accepted)
         duplicates.increment(by: reply.duplicates)
         for rejection in reply.rejections { rejected.with(rejection.reason.rawValue).increment() }
