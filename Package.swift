@@ -6,7 +6,8 @@ import PackageDescription
 // in this list, and the manifest refuses to load when one does not. `Tests/TidyTests` holds every `import` to it.
 //
 // ANALYTICS_MODULES=ParquetFormat,Events limits the package to those modules, what they use and their tests:
-// `ANALYTICS_MODULES=ParquetFormat swift test` builds and tests one module in seconds.
+// `ANALYTICS_MODULES=ParquetFormat swift test` builds and tests one module in seconds. ANALYTICS_TESTS=Collector,Batching
+// limits the tests further, to those of these modules.
 
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -63,6 +64,7 @@ let layers = [
             module("Bytes"),
             module("Clocks", uses: ["Bytes"]),
             module("Concurrency"),
+            module("Failpoints"),
             module("Checksums", uses: ["Bytes", "COpenSSL", "CXXHash"]),
             module("Compression", uses: ["Bytes", "CZstd", "CSnappy", "CZlib", "CLZ4", "CBrotli"]),
             module("Bitmaps", uses: ["Bytes", "CRoaring"]),
@@ -130,7 +132,7 @@ let layers = [
         modules: [
             module("Events", uses: ["Bytes", "Clocks", "JSONFormat", "CSimdJSON"]),
             module("Schemas", uses: ["Bytes", "Clocks", "JSONFormat", "IcebergSpec", "CSimdJSON"]),
-            module("WriteAheadLog", uses: ["Bytes", "Checksums", "Clocks", "Files"]),
+            module("WriteAheadLog", uses: ["Bytes", "Checksums", "Clocks", "Failpoints", "Files"]),
             module(
                 "Batching",
                 uses: [
@@ -139,9 +141,8 @@ let layers = [
             module(
                 "Committing",
                 uses: [
-                    "Concurrency", "Files", "Bytes", "Checksums", "Clocks", "Events", "Schemas", "Batching",
-                    "WriteAheadLog",
-                    "ParquetFormat",
+                    "Concurrency", "Files", "Bytes", "Checksums", "Clocks", "Failpoints", "Events", "Schemas",
+                    "Batching", "WriteAheadLog", "ParquetFormat",
                     "ObjectStore",
                     "IcebergSpec", "IcebergTable", "IcebergCatalog", "Telemetry",
                 ]),
@@ -152,7 +153,8 @@ let layers = [
             module(
                 "ServiceHost",
                 uses: [
-                    "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry", "Configuration",
+                    "Bytes", "Checksums", "Clocks", "Failpoints", "Compression", "JSONFormat", "Telemetry",
+                    "Configuration",
                     "Lifecycle", "Files", "HTTP", "HTTPServer",
                 ]),
             module(
@@ -165,7 +167,8 @@ let layers = [
             module(
                 "Collector",
                 uses: [
-                    "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry", "Configuration",
+                    "Bytes", "Checksums", "Clocks", "Failpoints", "Compression", "JSONFormat", "Telemetry",
+                    "Configuration",
                     "Lifecycle",
                     "Files", "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable",
                     "IcebergCatalog", "Events", "Schemas", "WriteAheadLog", "Batching", "Committing", "ServiceHost",
@@ -204,7 +207,8 @@ let layers = [
             module(
                 "Inspect",
                 uses: [
-                    "Bytes", "Clocks", "JSONFormat", "Configuration", "Files", "AvroFormat", "Bitmaps", "ParquetFormat",
+                    "Bytes", "Clocks", "Failpoints", "JSONFormat", "Configuration", "Files", "AvroFormat", "Bitmaps",
+                    "ParquetFormat",
                     "PuffinFormat",
                     "ObjectStore",
                     "IcebergSpec", "IcebergTable", "IcebergData", "WriteAheadLog",
@@ -279,6 +283,8 @@ func closure(of names: some Sequence<String>) -> Set<String> {
 let environment = ProcessInfo.processInfo.environment
 let selection = environment["ANALYTICS_MODULES"].map { closure(of: $0.split(separator: ",").map(String.init)) }
 func isSelected(_ name: String) -> Bool { selection?.contains(name) ?? true }
+let testSelection = environment["ANALYTICS_TESTS"].map { Set($0.split(separator: ",").map(String.init)) }
+func isTested(_ name: String) -> Bool { testSelection?.contains(name) ?? true }
 
 var targets: [Target] = []
 for library in cLibraries where isSelected(library.name) {
@@ -318,7 +324,7 @@ for support in testSupport where support.uses.allSatisfy(isSelected) {
 // Every module has tests, every service a program: nothing here looks at the disk, since SwiftPM caches a manifest by its
 // text alone.
 for layer in layers {
-    for module in layer.modules where isSelected(module.name) {
+    for module in layer.modules where isSelected(module.name) && isTested(module.name) {
         let support = testSupport.filter { $0.usedBy.contains(module.name) }.map(\.name)
         targets.append(
             .testTarget(
@@ -335,7 +341,7 @@ if selection == nil {
 let parsers = [
     "Bitmaps", "Compression", "JSONFormat", "AvroFormat", "ParquetFormat", "PuffinFormat", "Clocks", "IcebergSpec",
 ]
-if parsers.allSatisfy(isSelected) {
+if parsers.allSatisfy(isSelected) && isTested("Parsers") {
     let dependencies = closure(of: parsers).sorted().map { Target.Dependency.byName(name: $0) }
     targets += [
         .target(

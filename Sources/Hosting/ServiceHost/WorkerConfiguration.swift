@@ -1,4 +1,5 @@
 import Configuration
+import Failpoints
 import Files
 import HTTPServer
 import Telemetry
@@ -24,6 +25,7 @@ package struct WorkerConfiguration: Sendable {
     package let rateLimitWindowMilliseconds: Int
     package let rateLimitRequestsMax: Int
     package let trustedProxies: TrustedProxies
+    package let failpoints: FailpointPlan
 
     /// The name in logs and in the bindings file: `analytics-catalog-development`.
     package var deployedName: String { "\(identity.service)-\(environment.rawValue)" }
@@ -55,6 +57,7 @@ package struct WorkerConfiguration: Sendable {
             "RATE_LIMIT_MAX_REQUESTS", in: 0...1_000_000_000, default: 0,
             "requests per caller and window, 0 for no limit")
         trustedProxies = Self.readProxies(&reader, environment)
+        failpoints = Self.readFailpoints(&reader, environment)
         if environment.isEnforcing && bindingSecret == nil
             && bindings.entries.contains(where: { $0.url.scheme != "unix" })
         {
@@ -182,6 +185,25 @@ package struct WorkerConfiguration: Sendable {
     /// The keys at the start, in a form that can read the file again.
     package func keyRing() -> KeyRing {
         KeyRing(fixed: keys, path: keyFile?.path, fromFile: keyFile?.keys ?? [])
+    }
+
+    private static func readFailpoints(
+        _ reader: inout ConfigurationReader, _ environment: DeploymentEnvironment
+    ) -> FailpointPlan {
+        guard
+            let text = reader.optionalString(
+                "ANALYTICS_FAILPOINTS",
+                "tests only, in development: \(FailpointPlan.form); analytics-inspect failpoints lists the names")
+        else { return FailpointPlan() }
+        if environment.isEnforcing {
+            reader.refuse("ANALYTICS_FAILPOINTS", "is set, but ICEBERG_ENV is \(environment.rawValue)")
+        }
+        do throws(FailpointPlan.Problem) {
+            return try FailpointPlan.parse(text)
+        } catch {
+            reader.refuse("ANALYTICS_FAILPOINTS", error.description)
+            return FailpointPlan()
+        }
     }
 
     private static func readFile(

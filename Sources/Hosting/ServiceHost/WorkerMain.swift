@@ -1,4 +1,5 @@
 import Configuration
+import Failpoints
 import Glibc
 import JSONFormat
 import Lifecycle
@@ -48,6 +49,7 @@ extension Worker {
     private static func run<Section: Sendable>(
         _ common: WorkerConfiguration, _ own: Section, build: Build<Section>
     ) async -> Never {
+        Failpoints.arm(common.failpoints)
         let logger = Logger(service: common.deployedName, level: common.logLevel)
         let worker = Worker(configuration: common, logger: logger)
         let shutdown = worker.shutdown

@@ -1,6 +1,7 @@
 import Batching
 import Clocks
 import Concurrency
+import Failpoints
 import Files
 import IcebergSpec
 import IcebergTable
@@ -57,11 +58,13 @@ package struct DataFileWriter: Sendable {
         // watermark says so. It is left to the orphan removal.
         for name in names {
             let path = layout.path(of: file, name: name)
+            try Failpoint.committerBeforeDataPut.pass(failingWith: TableCommitter.failpointFailure)
             do throws(ObjectStoreError) {
                 let location = try store.location(of: path)
                 let put = try await store.putIfAbsentProved(
                     location, encoded.bytes, contentType: "application/vnd.apache.parquet")
                 if put == .differs { continue }
+                Failpoint.committerAfterDataPut.pass()
                 return DataFile.make(
                     from: encoded.summary, path: store.uri(of: location), schema: layout.schema, spec: spec,
                     partition: values)

@@ -1,5 +1,6 @@
 import Batching
 import Clocks
+import Failpoints
 import Files
 import IcebergCatalog
 import IcebergSpec
@@ -151,8 +152,10 @@ package actor TableCommitter {
 
     private func loadInput() async throws(CommitError) -> CommitMachine.Input {
         do throws(CommitError) {
+            try Failpoint.committerBeforeReadBack.pass(failingWith: Self.failpointFailure)
             try await load()
             let found = try watermark()
+            try Failpoint.committerAfterReadBack.pass(failingWith: Self.failpointFailure)
             onTrouble(nil)
             return .loaded(watermark: found)
         } catch {
@@ -286,14 +289,15 @@ package actor TableCommitter {
         }
         do throws(ObjectStoreError) {
             for object in prepared.objects {
+                Failpoint.committerBeforeManifestPut.pass()
                 _ = try await store.putIfAbsentProved(object.location, object.bytes)
+                Failpoint.committerAfterManifestPut.pass()
             }
         } catch {
             try report(CommitError(.unavailable, error.description), during: "storing manifests")
             return .rejected
         }
-        let outcome = await catalog.commit(
-            configuration.table, requirements: prepared.requirements, updates: prepared.updates)
+        let outcome = await send(prepared)
         switch outcome {
         case .committed: return .committed
         case .rejected(let error):
@@ -307,6 +311,19 @@ package actor TableCommitter {
         }
     }
 
+    private func send(_ prepared: PreparedCommit) async -> CommitOutcome {
+        do throws(CommitError) {
+            try Failpoint.committerBeforeCommit.pass(failingWith: Self.failpointFailure)
+            let outcome = await catalog.commit(
+                configuration.table, requirements: prepared.requirements, updates: prepared.updates)
+            // An error here is a reply that was lost.
+            try Failpoint.committerAfterCommit.pass(failingWith: Self.failpointFailure)
+            return outcome
+        } catch {
+            return .unknown(error.message)
+        }
+    }
+
     private func receipt(_ watermark: UInt64, _ batch: SealedBatch, _ stored: WrittenFiles) -> Receipt {
         let snapshot = table?.metadata.snapshots.last {
             $0.summary[configuration.watermarkProperty] == String(watermark)
@@ -316,6 +333,8 @@ package actor TableCommitter {
             files: stored.files.map(\.path), fileOfBuffer: stored.fileOfBuffer,
             bytes: stored.files.reduce(0) { $0 + $1.fileSizeBytes })
     }
+
+    static func failpointFailure() -> CommitError { CommitError(.unavailable, "a failpoint is armed") }
 
     /// Throws what time cannot heal.
     private func report(_ error: CommitError, during what: String) throws(CommitError) {

@@ -1,4 +1,6 @@
+import Failpoints
 import Files
+import Glibc
 
 /// The files of a log being written: carries out one step after another. Blocks; no two at a time.
 struct LogFiles: Sendable {
@@ -18,7 +20,7 @@ struct LogFiles: Sendable {
         var outcome = LogOutcome()
         do throws(FileError) {
             if work.syncsFirst {
-                try active.synchronize()
+                try synchronize()
                 outcome.isSynced = true
             }
             if let first = work.rotatesTo {
@@ -40,7 +42,9 @@ struct LogFiles: Sendable {
     /// - Returns: why there is no space for it; then no file of that name is left.
     private mutating func rotate(_ first: UInt64) throws(FileError) -> FileError? {
         do throws(FileError) {
+            try Failpoint.logBeforeRotate.pass { failure }
             active = try LogOpening.createSegment(storage, identity, first: first)
+            try Failpoint.logAfterRotate.pass { failure }
             return nil
         } catch {
             guard error.isNoSpace else { throw error }
@@ -61,14 +65,24 @@ struct LogFiles: Sendable {
                 entry.payload, sequence: entry.sequence, syncedThrough: work.syncedThrough, seed: seed, to: &bytes)
         }
         do throws(FileError) {
+            try Failpoint.logBeforeWrite.pass { failure }
             try active.write(bytes, at: Int64(work.offset))
+            try Failpoint.logAfterWrite.pass { failure }
         } catch {
             guard error.isNoSpace else { throw error }
             // No half frame stays behind: the next group is written where this one was to be.
             try active.truncate(to: Int64(work.offset))
             return error
         }
-        if work.syncsAfter { try active.synchronize() }
+        if work.syncsAfter { try synchronize() }
         return nil
     }
+
+    private func synchronize() throws(FileError) {
+        try Failpoint.logBeforeSync.pass { failure }
+        try active.synchronize()
+        try Failpoint.logAfterSync.pass { failure }
+    }
+
+    private var failure: FileError { FileError(operation: "failpoint", path: "log", errno: EIO) }
 }

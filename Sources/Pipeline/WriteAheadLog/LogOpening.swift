@@ -1,4 +1,5 @@
 import Clocks
+import Failpoints
 import Files
 
 /// Opening a log: its identity, then its segments.
@@ -59,7 +60,9 @@ enum LogOpening {
         }
         let identity = LogIdentity(id: .random(random), secret: .random(random))
         let file = try createSegment(storage, identity, first: 1)
+        Failpoint.logBeforeIdentity.pass()
         try storage.writeAtomically(LogFormat.identityName, LogFormat.encodeIdentity(identity))
+        Failpoint.logAfterIdentity.pass()
         let segment = LogRecovery.Segment(
             first: 1, next: 1, validBytes: LogFormat.headerBytes, fileBytes: LogFormat.headerBytes, needsHeader: false)
         return .success(Opened(identity: identity, segments: [segment], next: 1, tornBytes: 0, activeFile: file))
@@ -70,8 +73,11 @@ enum LogOpening {
         _ storage: any LogStorage, _ identity: LogIdentity, first: UInt64
     ) throws(FileError) -> any LogFile {
         let file = try storage.create(LogFormat.segmentName(first: first))
+        Failpoint.logAfterCreate.pass()
         try file.write(LogFormat.encodeHeader(identity, first: first), at: 0)
+        Failpoint.logAfterHeader.pass()
         try file.synchronize()
+        Failpoint.logAfterHeaderSync.pass()
         try storage.syncDirectory()
         return file
     }
@@ -128,7 +134,11 @@ enum LogOpening {
                 fileBytes: LogFormat.headerBytes, needsHeader: false)
         } else {
             file = try storage.open(LogFormat.segmentName(first: last.first))
-            if last.fileBytes > last.validBytes { try file.truncate(to: Int64(last.validBytes)) }
+            if last.fileBytes > last.validBytes {
+                Failpoint.logBeforeCut.pass()
+                try file.truncate(to: Int64(last.validBytes))
+                Failpoint.logAfterCut.pass()
+            }
             // Also for a whole file: a process may have died between its write and its sync, and from here on these
             // records count as durable.
             try file.synchronize()

@@ -1,4 +1,6 @@
+import Failpoints
 import Files
+import Glibc
 
 /// A log as it is while it is being trimmed: others may append to it meanwhile.
 protocol TrimmedLog {
@@ -77,8 +79,11 @@ struct LogTrimmer: Sendable {
         for segment in log.removable(through: watermark) {
             var records: [[UInt8]] = []
             try reader.forEachRecord(of: segment.first, bytes: segment.bytes) { records.append([UInt8]($1)) }
+            Failpoint.trimBeforeKeys.pass()
             try beforeRemoving(segment.first, records)
+            Failpoint.trimAfterKeys.pass()
             do throws(FileError) {
+                try Failpoint.trimBeforeUnlink.pass { Self.failure }
                 try reader.storage.remove(LogFormat.segmentName(first: segment.first))
             } catch {
                 throw Self.trimError(error)
@@ -86,7 +91,9 @@ struct LogTrimmer: Sendable {
             hasUnsyncedRemoval = true
             log.removed(first: segment.first)
             freed += segment.bytes
+            Failpoint.trimAfterUnlink.pass()
             try syncRemoval()
+            Failpoint.trimAfterDirectorySync.pass()
         }
     }
 
@@ -98,6 +105,8 @@ struct LogTrimmer: Sendable {
         }
         hasUnsyncedRemoval = false
     }
+
+    private static var failure: FileError { FileError(operation: "failpoint", path: "log", errno: EIO) }
 
     private static func trimError(_ error: FileError) -> LogError {
         LogError(error.isNoSpace ? .full : .failed, "the log cannot be trimmed: \(error)")

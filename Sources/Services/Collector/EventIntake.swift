@@ -1,6 +1,7 @@
 import Batching
 import Clocks
 import Events
+import Failpoints
 import Synchronization
 import WriteAheadLog
 
@@ -47,6 +48,7 @@ package final class EventIntake: Sendable {
             }
         }
         if !duplicates.isEmpty { try await log.waitForQueued() }
+        Failpoint.intakeBeforeReply.pass()
         return Reply(
             accepted: batch.accepted.count - duplicates.count, duplicates: duplicates.count,
             rejections: batch.rejections)

@@ -1,3 +1,4 @@
+import Failpoints
 import JSONFormat
 
 extension Command {
@@ -102,6 +103,13 @@ extension Command {
             name: "log", operands: "DIRECTORY",
             summary: "segments and records of a write-ahead log; changes nothing", examples: ["log var/wal"],
             run: LogDescription.run),
+        Command(
+            name: "failpoints", operands: "", operandCount: 0...0,
+            summary: "the names that ANALYTICS_FAILPOINTS takes in tests", examples: ["--json failpoints"],
+            run: { _, report in
+                report["form"] = .string(FailpointPlan.form)
+                report["names"] = .array(Failpoint.allCases.map { .string($0.rawValue) })
+            }),
         Command(
             name: "setup-storage", operands: "", operandCount: 0...0,
             summary: "makes the three buckets and their lifecycle rules where they are not there yet",

@@ -1,0 +1,54 @@
+/// A named place where a test can make the process die, stop or fail: on both sides of every step that makes something
+/// durable. This is the list of all of them; each stands once or more in the code that it names.
+///
+/// Not armed, passing one costs a load. `ANALYTICS_FAILPOINTS` arms (`FailpointPlan`).
+package enum Failpoint: String, CaseIterable, Sendable {
+    // A new log.
+    case logBeforeIdentity = "log.before-identity"
+    case logAfterIdentity = "log.after-identity"
+    // A torn tail, when a log is opened.
+    case logBeforeCut = "log.before-cut"
+    case logAfterCut = "log.after-cut"
+    // A group of records.
+    case logBeforeWrite = "log.before-write"
+    case logAfterWrite = "log.after-write"
+    case logBeforeSync = "log.before-sync"
+    case logAfterSync = "log.after-sync"
+    /// The events are durable; nobody has been told.
+    case intakeBeforeReply = "intake.before-reply"
+    // A new segment.
+    case logBeforeRotate = "log.before-rotate"
+    case logAfterCreate = "log.after-create"
+    case logAfterHeader = "log.after-header"
+    case logAfterHeaderSync = "log.after-header-sync"
+    case logAfterRotate = "log.after-rotate"
+    // A segment that goes.
+    case trimBeforeKeys = "trim.before-keys"
+    case trimAfterKeys = "trim.after-keys"
+    case trimBeforeUnlink = "trim.before-unlink"
+    case trimAfterUnlink = "trim.after-unlink"
+    case trimAfterDirectorySync = "trim.after-directory-sync"
+    // A batch on its way into a table.
+    case committerBeforeDataPut = "committer.before-data-put"
+    case committerAfterDataPut = "committer.after-data-put"
+    case committerBeforeManifestPut = "committer.before-manifest-put"
+    case committerAfterManifestPut = "committer.after-manifest-put"
+    case committerBeforeCommit = "committer.before-commit"
+    case committerAfterCommit = "committer.after-commit"
+    case committerBeforeReadBack = "committer.before-read-back"
+    case committerAfterReadBack = "committer.after-read-back"
+}
+
+extension Failpoint {
+    /// Dies or stops here, if the process was told to.
+    package func pass() {
+        guard Failpoints.isArmed else { return }
+        _ = Failpoints.pass(self)
+    }
+
+    /// Dies, stops or throws here, if the process was told to.
+    package func pass<Failure: Error>(failingWith failure: () -> Failure) throws(Failure) {
+        guard Failpoints.isArmed else { return }
+        if Failpoints.pass(self) == .error { throw failure() }
+    }
+}
