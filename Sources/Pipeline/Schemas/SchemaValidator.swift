@@ -26,7 +26,26 @@ package struct SchemaValidator: ~Copyable {
         }
     }
 
-    /// The same as for a value.
+    /// Where and how the text that was read last fails, by the rule at fault.
+    struct Failure {
+        let kind: SchemaFailure
+        /// Of the rule, in the schema.
+        let rulePointer: String
+        /// Of the value, in the text.
+        let value: Range<Int>
+        /// The member that is missing or not declared.
+        let memberName: String?
+    }
+
+    func failureOfRead(_ program: SchemaProgram, in text: UnsafeRawBufferPointer) -> Failure? {
+        tape.nodes.withUnsafeBufferPointer { nodes in
+            guard !nodes.isEmpty else { return nil }
+            var run = ValidationRun(program: program, nodes: nodes, text: text)
+            return run.evaluate(0, 0) || run.isExhausted ? nil : run.detail()
+        }
+    }
+
+    /// The same for bytes.
     package mutating func violation(of program: SchemaProgram, in text: [UInt8]) -> SchemaViolation? {
         text.withUnsafeBytes { raw in violation(of: program, in: raw) }
     }
@@ -79,6 +98,22 @@ struct ValidationRun {
     func violation() -> SchemaViolation {
         let (failure, rule, node) = isExhausted ? (.tooMuch, 0, 0) : self.failure
         return SchemaViolation(pointer: pointer(to: node), message: program.message(failure, rule: rule))
+    }
+
+    func detail() -> SchemaValidator.Failure {
+        let node = nodes[failure.node]
+        // A member's value follows its key; what else is in front of a value ends before it.
+        var name: String?
+        if case .missing(let property) = failure.failure {
+            name = program.name(of: property)
+        } else if failure.node > 0, nodes[failure.node - 1].kind == .string, case .notDeclared = failure.failure {
+            var bytes: [UInt8] = []
+            JSONText.appendDecoded(nodes[failure.node - 1], text, to: &bytes)
+            name = String(decoding: bytes, as: UTF8.self)
+        }
+        return SchemaValidator.Failure(
+            kind: failure.failure, rulePointer: program.pointers[failure.rule], value: Int(node.start)..<Int(node.end),
+            memberName: name)
     }
 
     private mutating func fail(_ failure: SchemaFailure, _ rule: Int, _ node: Int) -> Bool {
@@ -177,7 +212,7 @@ struct ValidationRun {
             }
             if declared >= 0, !evaluate(declared, value) {
                 return declared == Int(rule.additional) && rule.isClosed
-                    ? fail(.notDeclared(rule: index), index, value) : false
+                    ? fail(.notDeclared, index, value) : false
             }
             key = Int(nodes[value].next)
         }

@@ -18,7 +18,7 @@ package struct SchemaViolation: Error, Hashable, Sendable, CustomStringConvertib
 enum SchemaFailure {
     case type
     case missing(property: Int)
-    case notDeclared(rule: Int)
+    case notDeclared
     case count
     case length
     case format(StringFormat)
@@ -123,7 +123,7 @@ extension SchemaProgram.Types {
         var names: [String] = []
         if contains(.null) { names.append("null") }
         if contains(.boolean) { names.append("a boolean") }
-        if contains(.number) { names.append("a number") } else if contains(.integer) { names.append("an integer") }
+        if contains(.fraction) { names.append("a number") } else if contains(.integer) { names.append("an integer") }
         if contains(.string) { names.append("a string") }
         if contains(.array) { names.append("an array") }
         if contains(.object) { names.append("an object") }
