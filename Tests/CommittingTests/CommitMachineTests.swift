@@ -1,3 +1,4 @@
+import Clocks
 import Testing
 
 @testable import Committing
@@ -82,6 +83,56 @@ struct CommitMachineTests {
             Issue.record("it went on")
             return
         }
+    }
+
+    @Test func `a new table is claimed, whatever the log has trimmed`() {
+        var machine = CommitMachine(firstInLog: 31)
+        let effects = run(
+            &machine,
+            [
+                .claim(last: 30), .loaded(watermark: nil), .stored, .loaded(watermark: nil), .unknown,
+                .loaded(watermark: nil), .committed, .loaded(watermark: 30),
+            ])
+        #expect(
+            effects == [
+                .load, .store, .load, .commit, .wait(attempt: 1), .load, .commit, .load, .finish(watermark: 30),
+            ])
+        #expect(run(&machine, [.begin(first: 31, last: 32), .loaded(watermark: 30)]) == [.load, .store])
+    }
+
+    @Test func `a claim of a table that says something is told of it`() {
+        var machine = CommitMachine(firstInLog: 11)
+        #expect(run(&machine, [.claim(last: 30), .loaded(watermark: 12)]) == [.load, .restart(after: 12)])
+        var later = CommitMachine(firstInLog: 11)
+        #expect(run(&later, [.claim(last: 30), .loaded(watermark: 40)]) == [.load, .restart(after: 40)])
+        var empty = CommitMachine(firstInLog: 1)
+        #expect(run(&empty, [.claim(last: 0), .loaded(watermark: nil), .stored]) == [.load, .store, .load])
+        #expect(
+            run(&empty, [.loaded(watermark: nil), .committed, .loaded(watermark: 0)])
+                == [.commit, .load, .finish(watermark: 0)])
+    }
+
+    @Test func `a claim does not forget what was trimmed against a watermark`() {
+        for (known, found) in [(nil, 5), (20, nil)] as [(UInt64?, UInt64?)] {
+            var machine = CommitMachine(firstInLog: 11, watermark: known)
+            guard case .stop = run(&machine, [.claim(last: 30), .loaded(watermark: found)]).last else {
+                Issue.record("it went on")
+                return
+            }
+        }
+    }
+
+    @Test func `a batch given up may land yet, and is known when it does`() {
+        let life = UUID(high: 1, low: 1)
+        var machine = CommitMachine(
+            firstInLog: 1, fence: CommitFence(life: life, predecessors: [], logEnd: 0))
+        _ = run(
+            &machine, [.begin(first: 1, last: 5, token: 7), .loaded(watermark: nil), .stored, .loaded(watermark: nil)])
+        let late = machine.mark
+        machine.abandon()
+        #expect(
+            run(&machine, [.begin(first: 1, last: 9, token: 8), .loaded(watermark: 5, mark: late)])
+                == [.load, .restart(after: 5)])
     }
 
     /// Every order of what can happen, to a depth: the machine never finishes on anything but what it read.

@@ -2,6 +2,7 @@ import Batching
 import CatalogTestSupport
 import Clocks
 import Events
+import Files
 import IcebergCatalog
 import IcebergSpec
 import IcebergTable
@@ -9,6 +10,7 @@ import ObjectStore
 import ParquetFormat
 import Synchronization
 import Testing
+import WriteAheadLog
 
 @testable import Committing
 
@@ -267,6 +269,84 @@ struct TableCommitterTests {
         }
     }
 
+    @Test func `the watermark of an idle table moves with a snapshot that no late commit can get past`() async throws {
+        let world = try World()
+        let committer = world.committer()
+        _ = try await committer.commit(batch(first: 1, last: 2))
+        // A commit of an earlier life, prepared here and late.
+        let zombie = ZombieCatalog(world.catalog)
+        let dying = Task { try await world.committer(catalog: zombie).advance(from: 2, through: 4) }
+        await zombie.waitForCommit()
+        dying.cancel()
+        guard case .committed(let receipt) = try await committer.advance(from: 2, through: 9) else {
+            Issue.record("not advanced")
+            return
+        }
+        #expect(receipt.watermark == 9 && receipt.files.isEmpty && receipt.events == 0)
+        await zombie.release()
+        #expect(try await world.committer().readWatermark() == 9)
+        _ = try await committer.commit(batch(first: 10, last: 10))
+        #expect(try await world.ids() == (expectedIDs(1...2) + expectedIDs(10...10)).sorted())
+    }
+
+    @Test func `a table new to a trimmed log is claimed once`() async throws {
+        let world = try World()
+        let committer = world.committer(firstInLog: 8)
+        guard case .committed(let receipt) = try await committer.advance(from: nil, through: 7) else {
+            Issue.record("not claimed")
+            return
+        }
+        #expect(receipt.watermark == 7)
+        guard case .restart(7) = try await world.committer(firstInLog: 8).advance(from: nil, through: 9) else {
+            Issue.record("claimed twice")
+            return
+        }
+        _ = try await committer.commit(batch(first: 8, last: 8))
+        #expect(try await world.ids() == expectedIDs(8...8))
+    }
+
+    @Test func `a later life of the log takes over, and the earlier one stops`() async throws {
+        let world = try World()
+        let storage = DirectoryOfLives()
+        let first = world.committer { $0.lives = storage.open(logEnd: 0) }
+        _ = try await first.commit(batch(first: 1, last: 2))
+        // A life that never commits leaves no trace.
+        _ = storage.open(logEnd: 3)
+        let second = world.committer { $0.lives = storage.open(logEnd: 3) }
+        #expect(try await second.readWatermark() == 2)
+        _ = try await second.commit(batch(first: 3, last: 3))
+        await #expect { _ = try await first.commit(batch(first: 3, last: 4)) } throws: {
+            ($0 as? CommitError)?.message.contains("another process has taken over") == true
+        }
+        // The directory as it was before the second life is an old copy.
+        let copy = world.committer { $0.lives = DirectoryOfLives().open(logEnd: 2) }
+        await #expect { _ = try await copy.commit(batch(first: 3, last: 4)) } throws: {
+            ($0 as? CommitError)?.code == .contradiction
+        }
+        let third = world.committer { $0.lives = storage.open(logEnd: 4) }
+        _ = try await third.commit(batch(first: 4, last: 4))
+        #expect(try await world.ids() == expectedIDs(1...4))
+        let properties = try await world.catalog.loadTable(world.identifier).metadata.properties
+        #expect(CommitMark(properties["analytics.log.\(world.logID).epoch"] ?? "") != nil)
+    }
+
+    @Test func `a catalog that takes no properties with a snapshot gets them in the summary`() async throws {
+        let world = try World()
+        let catalog = PropertylessCatalog(inner: world.catalog)
+        let storage = DirectoryOfLives()
+        let committer = world.committer(catalog: catalog) { $0.lives = storage.open(logEnd: 0) }
+        _ = try await committer.commit(batch(first: 1, last: 2))
+        _ = try await committer.commit(batch(first: 3, last: 3))
+        let next = world.committer(catalog: catalog) { $0.lives = storage.open(logEnd: 5) }
+        #expect(try await next.readWatermark() == 3)
+        guard case .restart(3) = try await next.commit(batch(first: 1, last: 4)) else {
+            Issue.record("it does not know the summary")
+            return
+        }
+        _ = try await next.commit(batch(first: 4, last: 4))
+        #expect(try await world.ids() == expectedIDs(1...4))
+    }
+
     @Test func `two logs write one table`() async throws {
         let world = try World()
         let one = world.committer()
@@ -277,6 +357,44 @@ struct TableCommitterTests {
         async let second = two.commit(batch(first: 1, last: 1))
         _ = try await (first, second)
         #expect(try await world.ids() == (expectedIDs(1...1) + expectedIDs(1...1)).sorted())
+    }
+}
+
+/// The lives of a log directory that is in memory.
+private final class DirectoryOfLives: LogStorage {
+    private let files = Mutex<[String: [UInt8]]>([:])
+
+    func open(logEnd: UInt64) -> LogLives? {
+        do { return try LogLives(storage: self, logEnd: logEnd) } catch {
+            Issue.record(error)
+            return nil
+        }
+    }
+
+    func list() throws(FileError) -> [String] { files.withLock { $0.keys.sorted() } }
+    func read(_ name: String) throws(FileError) -> [UInt8] { files.withLock { $0[name] ?? [] } }
+    func writeAtomically(_ name: String, _ bytes: [UInt8]) throws(FileError) { files.withLock { $0[name] = bytes } }
+    func open(_ name: String) throws(FileError) -> any LogFile { throw unused }
+    func create(_ name: String) throws(FileError) -> any LogFile { throw unused }
+    func remove(_ name: String) throws(FileError) { throw unused }
+    func syncDirectory() throws(FileError) { throw unused }
+    func allocate(_ name: String, bytes: Int) throws(FileError) { throw unused }
+    func capacityBytes() throws(FileError) -> Int { throw unused }
+    private var unused: FileError { FileError(operation: "test", path: "", message: "lives need no more") }
+}
+
+/// A catalog that refuses properties beside a snapshot.
+private struct PropertylessCatalog: ForwardingCatalog {
+    let inner: any TableCatalog
+
+    func commit(
+        _ table: TableIdentifier, requirements: [TableRequirement], updates: [TableUpdate]
+    ) async -> CommitOutcome {
+        let hasProperties = updates.contains { if case .setProperties = $0 { true } else { false } }
+        guard !(updates.addSnapshot && hasProperties) else {
+            return .rejected(CatalogError(.unsupportedOperation, "one thing at a time"))
+        }
+        return await inner.commit(table, requirements: requirements, updates: updates)
     }
 }
 

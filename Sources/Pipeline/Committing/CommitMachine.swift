@@ -3,8 +3,8 @@
 /// The rules (docs: commit protocol). The commit that adds the files also sets the watermark, a table property with the
 /// last sequence that is in the table. The watermark is checked on the very state of the table the commit requires as its
 /// base. An answer can be lost, so after anything but a certain refusal, and also after success, the table is loaded and
-/// looked at; only what is read there counts.
-package struct CommitMachine: Sendable {
+/// looked at; only what is read there counts. Who committed is looked at in the same way (`CommitFence`).
+package struct CommitMachine: Hashable, Sendable {
     package enum State: Hashable, Sendable {
         /// → loading
         case idle
@@ -19,10 +19,12 @@ package struct CommitMachine: Sendable {
     }
 
     package enum Input: Hashable, Sendable {
-        /// Records `first` to `last` are sealed.
-        case begin(first: UInt64, last: UInt64)
+        /// Records `first` to `last` are sealed. `token` is random and names the batch in its mark.
+        case begin(first: UInt64, last: UInt64, token: UInt64 = 0)
+        /// The table is new to the log: nothing up to `last` is for it.
+        case claim(last: UInt64, token: UInt64 = 0)
         /// What the table says of this log; nil: nothing.
-        case loaded(watermark: UInt64?)
+        case loaded(watermark: UInt64?, mark: CommitMark? = nil)
         case loadFailed
         case stored
         case storeFailed
@@ -54,24 +56,37 @@ package struct CommitMachine: Sendable {
     package private(set) var watermark: UInt64?
     /// The first sequence the log still has: what lies before was in the table.
     package var firstInLog: UInt64
-    private var batch: (first: UInt64, last: UInt64) = (1, 0)
+    private var first: UInt64 = 1
+    private var last: UInt64 = 0
+    private var claims = false
+    private var token: UInt64 = 0
     private var isStored = false
     private var attempt = 0
+    private var fence: CommitFence?
 
-    package init(firstInLog: UInt64, watermark: UInt64? = nil) {
+    /// - Parameter fence: nil where no other process can have the log, as in tools.
+    package init(firstInLog: UInt64, watermark: UInt64? = nil, fence: CommitFence? = nil) {
         self.firstInLog = firstInLog
         self.watermark = watermark
+        self.fence = fence
+    }
+
+    /// What the commit of the present batch leaves in the table.
+    package var mark: CommitMark? { fence.map { CommitMark(life: $0.life, token: token) } }
+
+    /// Gives the batch up: its records are still in the log. What was attempted may land yet.
+    package mutating func abandon() {
+        if case .stopped = state { return }
+        state = .idle
     }
 
     package mutating func handle(_ input: Input) -> [Effect] {
         switch (state, input) {
-        case (.idle, .begin(let first, let last)):
-            batch = (first, last)
-            isStored = false
-            attempt = 0
-            state = .loading
-            return [.load]
-        case (.loading, .loaded(let found)): return look(at: found)
+        case (.idle, .begin(let first, let last, let token)): return begin(first, last, token, claims: false)
+        case (.idle, .claim(let last, let token)): return begin(1, last, token, claims: true)
+        case (.loading, .loaded(let found, let mark)):
+            if let why = fence?.judge(mark, watermark: found) { return stop(why) }
+            return look(at: found)
         case (.loading, .loadFailed): return again()
         case (.storing, .stored):
             isStored = true
@@ -88,6 +103,17 @@ package struct CommitMachine: Sendable {
         }
     }
 
+    private mutating func begin(_ first: UInt64, _ last: UInt64, _ token: UInt64, claims: Bool) -> [Effect] {
+        self.first = first
+        self.last = last
+        self.token = token
+        self.claims = claims
+        isStored = false
+        attempt = 0
+        state = .loading
+        return [.load]
+    }
+
     /// Every second attempt begins with a look at the table, whatever went wrong with the first.
     private mutating func again() -> [Effect] {
         attempt += 1
@@ -101,26 +127,33 @@ package struct CommitMachine: Sendable {
     }
 
     private mutating func look(at found: UInt64?) -> [Effect] {
-        if let problem = Self.contradiction(found: found, known: watermark, firstInLog: firstInLog) {
+        // A table that says nothing is what a claim expects, whatever the log has trimmed.
+        let isNew = claims && found == nil && watermark == nil
+        if !isNew, let problem = Self.contradiction(found: found, known: watermark, firstInLog: firstInLog) {
             return stop(problem)
         }
         watermark = found
         let done = found ?? 0
-        if done == batch.last {
+        if found != nil, done == last {
             state = .idle
             return [.finish(watermark: done)]
         }
-        if done >= batch.first {
+        if claims && found != nil || done >= first {
             state = .idle
             return [.restart(after: done)]
         }
-        guard done + 1 == batch.first else {
+        guard done + 1 == first else {
             return stop(
-                "the table has the log up to record \(done), but the next batch begins with \(batch.first): the records "
+                "the table has the log up to record \(done), but the next batch begins with \(first): the records "
                     + "between are missing")
         }
-        state = isStored ? .committing : .storing
-        return [isStored ? .commit : .store]
+        guard isStored else {
+            state = .storing
+            return [.store]
+        }
+        state = .committing
+        if let mark { fence?.attempt(mark) }
+        return [.commit]
     }
 
     /// Why a watermark read from the table cannot be; nil when it can.

@@ -22,6 +22,8 @@ package actor TableCommitter {
         package var evolvesSchema = true
         /// When late events go to days and months.
         package var granularity = GranularityLimits()
+        /// Which processes have had the log; nil where no other can have it.
+        package var lives: LogLives?
 
         package init(table: TableIdentifier, location: String?, logID: UUID) {
             self.table = table
@@ -31,6 +33,8 @@ package actor TableCommitter {
 
         /// The table property that holds the watermark.
         package var watermarkProperty: String { "analytics.log.\(logID).committed" }
+        /// The table property that says who committed last.
+        package var epochProperty: String { "analytics.log.\(logID).epoch" }
     }
 
     /// What a batch came to.
@@ -78,6 +82,9 @@ package actor TableCommitter {
     /// A table made here gets its specs even where tables are not to be evolved.
     private var hasMadeTable = false
     private var areSpecsRefused = false
+    /// Whether the catalog takes properties and a snapshot in one commit.
+    private var takesProperties = true
+    private var troubled: Step?
 
     /// - Parameter onTrouble: told why the present attempt failed, and nil once one succeeds.
     package init(
@@ -96,7 +103,7 @@ package actor TableCommitter {
         writer = DataFileWriter(
             logID: configuration.logID, granularity: configuration.granularity,
             uploadsAtOnce: configuration.uploadsAtOnce, store: store, random: random)
-        machine = CommitMachine(firstInLog: firstInLog)
+        machine = CommitMachine(firstInLog: firstInLog, fence: configuration.lives?.fence)
     }
 
     /// The last state of the table that was loaded.
@@ -115,11 +122,26 @@ package actor TableCommitter {
     ///
     /// - Throws: `.contradiction` and `.unsuitableTable`, which need an operator; `.cancelled`.
     package func commit(_ batch: SealedBatch) async throws(CommitError) -> Outcome {
+        try await carryOut(machine.handle(.begin(first: batch.first, last: batch.last, token: random.next())), batch)
+    }
+
+    /// Moves the watermark alone, by a snapshot without files: no requirement of a catalog holds a property in place, so a
+    /// commit of properties alone could land after, and undo, a later one. A snapshot moves the branch, to which every
+    /// commit is pinned.
+    package func advance(
+        from watermark: UInt64?, through sequence: UInt64
+    ) async throws(CommitError) -> Outcome {
+        let batch = SealedBatch(first: (watermark ?? 0) + 1, last: sequence, buffers: [], events: 0, bytes: 0)
+        guard watermark == nil else { return try await commit(batch) }
+        return try await carryOut(machine.handle(.claim(last: sequence, token: random.next())), batch)
+    }
+
+    private func carryOut(_ first: [CommitMachine.Effect], _ batch: SealedBatch) async throws(CommitError) -> Outcome {
         var stored = WrittenFiles()
-        var pending = machine.handle(.begin(first: batch.first, last: batch.last))
+        var pending = first
         while !pending.isEmpty {
             guard !Task.isCancelled else {
-                machine = CommitMachine(firstInLog: machine.firstInLog, watermark: machine.watermark)
+                machine.abandon()
                 throw CommitError(.cancelled, "stopped before the batch was committed")
             }
             switch pending.removeFirst() {
@@ -133,14 +155,16 @@ package actor TableCommitter {
                 if let base = table?.metadata,
                     stored.files.contains(where: { base.partitionSpec(id: $0.specID) == nil })
                 {
-                    machine = CommitMachine(firstInLog: machine.firstInLog, watermark: machine.watermark)
+                    machine.abandon()
                     return .restart(after: batch.first - 1)
                 }
                 pending += machine.handle(try await commitInput(batch, stored.files))
             case .wait(let attempt):
                 let delay = configuration.backoff.milliseconds(attempt: attempt, random)
                 do { try await clock.sleep(milliseconds: delay) } catch {}
-            case .finish(let watermark): return .committed(receipt(watermark, batch, stored))
+            case .finish(let watermark):
+                succeeded(in: .committing)
+                return .committed(receipt(watermark, batch, stored))
             case .restart(let after): return .restart(after: after)
             case .stop(let why): throw CommitError(.contradiction, why)
             }
@@ -154,12 +178,12 @@ package actor TableCommitter {
         do throws(CommitError) {
             try Failpoint.committerBeforeReadBack.pass(failingWith: Self.failpointFailure)
             try await load()
-            let found = try watermark()
+            let input = CommitMachine.Input.loaded(watermark: try watermark(), mark: try mark())
             try Failpoint.committerAfterReadBack.pass(failingWith: Self.failpointFailure)
-            onTrouble(nil)
-            return .loaded(watermark: found)
+            succeeded(in: .loading)
+            return input
         } catch {
-            try report(error, during: "loading the table")
+            try report(error, during: .loading)
             return .loadFailed
         }
     }
@@ -207,7 +231,7 @@ package actor TableCommitter {
     }
 
     private func watermark() throws(CommitError) -> UInt64? {
-        guard let text = table?.metadata.properties[configuration.watermarkProperty] else { return nil }
+        guard let text = said(configuration.watermarkProperty) else { return nil }
         guard let watermark = UInt64(text) else {
             throw CommitError(
                 .contradiction, "the table property \(configuration.watermarkProperty) is \"\(text)\", not a number")
@@ -215,19 +239,45 @@ package actor TableCommitter {
         return watermark
     }
 
+    private func mark() throws(CommitError) -> CommitMark? {
+        guard configuration.lives != nil, let text = said(configuration.epochProperty) else { return nil }
+        guard let mark = CommitMark(text) else {
+            throw CommitError(
+                .contradiction, "the table property \(configuration.epochProperty) is \"\(text)\", not <life>/<token>")
+        }
+        return mark
+    }
+
+    /// What the table says of the log: as a property, or, where the catalog takes none with a snapshot, in the summary of
+    /// the newest snapshot of its main branch that has it.
+    private func said(_ name: String) -> String? {
+        guard let metadata = table?.metadata else { return nil }
+        if let text = metadata.properties[name] { return text }
+        var snapshot = metadata.currentSnapshot
+        for _ in 0...metadata.snapshots.count {
+            guard let current = snapshot else { return nil }
+            if let text = current.summary[name] { return text }
+            snapshot = current.parentSnapshotID.flatMap { metadata.snapshot(id: $0) }
+        }
+        return nil
+    }
+
     // MARK: - Data files
 
     private func storeInput(
         _ batch: SealedBatch
     ) async throws(CommitError) -> (CommitMachine.Input, WrittenFiles) {
+        guard !batch.buffers.isEmpty else { return (.stored, WrittenFiles()) }
         do throws(CommitError) {
             if configuration.evolvesSchema { try await addColumns() }
             if configuration.evolvesSchema || hasMadeTable { try await addSpecs() }
             guard let table else { throw CommitError(.failed, "the table was not loaded") }
             let layout = try EventLayout(table.metadata)
-            return (.stored, try await writer.write(batch, layout))
+            let written = try await writer.write(batch, layout)
+            succeeded(in: .storing)
+            return (.stored, written)
         } catch {
-            try report(error, during: "storing data files")
+            try report(error, during: .storing)
             return (.storeFailed, WrittenFiles())
         }
     }
@@ -273,40 +323,29 @@ package actor TableCommitter {
         _ batch: SealedBatch, _ files: [DataFile]
     ) async throws(CommitError) -> CommitMachine.Input {
         guard let base = table?.metadata else { return .rejected }
-        let property = configuration.watermarkProperty
-        let append = Append(
-            files: files,
-            summary: [property: String(batch.last), "analytics.log.id": configuration.logID.description],
-            properties: [property: String(batch.last)])
         let prepared: PreparedCommit
-        do throws(TableError) {
-            // Never before the table's last change: a host whose clock lags would have every commit refused.
-            let now = max(clock.now(), Timestamp(milliseconds: base.lastUpdatedMilliseconds))
-            prepared = try await append.prepare(base: base, loader: loader, random: random, now: now)
+        do throws(CommitError) {
+            try await recordLife()
+            prepared = try await prepare(batch, files, on: base)
+            try await store(prepared)
         } catch {
-            try report(CommitError(.unavailable, error.description), during: "preparing the commit")
-            return .rejected
-        }
-        do throws(ObjectStoreError) {
-            for object in prepared.objects {
-                Failpoint.committerBeforeManifestPut.pass()
-                _ = try await store.putIfAbsentProved(object.location, object.bytes)
-                Failpoint.committerAfterManifestPut.pass()
-            }
-        } catch {
-            try report(CommitError(.unavailable, error.description), during: "storing manifests")
+            try report(error, during: .committing)
             return .rejected
         }
         let outcome = await send(prepared)
         switch outcome {
-        case .committed: return .committed
+        case .committed:
+            succeeded(in: .committing)
+            return .committed
+        case .rejected(let error) where error.code == .commitFailed:
+            logger.info("another commit came first", ["error": error.description])
+            return .conflicted
         case .rejected(let error):
-            logger.warn("the commit was refused", ["error": error.description])
-            if error.code != .commitFailed { onTrouble(CommitError(.unavailable, error.description)) }
-            return error.code == .commitFailed ? .conflicted : .rejected
+            noteRefusal(error, prepared)
+            try report(CommitError(.unavailable, error.description), during: .committing)
+            return .rejected
         case .unknown(let why):
-            logger.warn("the commit's outcome is unknown", ["error": why])
-            onTrouble(CommitError(.unavailable, why))
+            try report(CommitError(.unavailable, "the commit's outcome is unknown: \(why)"), during: .committing)
             return .unknown
         }
     }
@@ -324,6 +363,51 @@ package actor TableCommitter {
         }
     }
 
+    private func recordLife() async throws(CommitError) {
+        guard let lives = configuration.lives else { return }
+        try await BlockingPool.shared.run { () throws(CommitError) in try lives.record() }
+    }
+
+    private func prepare(
+        _ batch: SealedBatch, _ files: [DataFile], on base: TableMetadata
+    ) async throws(CommitError) -> PreparedCommit {
+        var said = [configuration.watermarkProperty: String(batch.last)]
+        if let mark = machine.mark { said[configuration.epochProperty] = mark.description }
+        let summary = said.merging(["analytics.log.id": configuration.logID.description]) { $1 }
+        let append = Append(files: files, summary: summary, properties: takesProperties ? said : [:])
+        do throws(TableError) {
+            // Never before the table's last change: a host whose clock lags would have every commit refused.
+            let now = max(clock.now(), Timestamp(milliseconds: base.lastUpdatedMilliseconds))
+            return try await append.prepare(base: base, loader: loader, random: random, now: now)
+        } catch {
+            throw CommitError(.unavailable, error.description)
+        }
+    }
+
+    private func store(_ prepared: PreparedCommit) async throws(CommitError) {
+        do throws(ObjectStoreError) {
+            for object in prepared.objects {
+                Failpoint.committerBeforeManifestPut.pass()
+                _ = try await store.putIfAbsentProved(object.location, object.bytes)
+                Failpoint.committerAfterManifestPut.pass()
+            }
+        } catch {
+            throw CommitError(.unavailable, "manifests cannot be stored: \(error)")
+        }
+    }
+
+    /// A catalog that will not have properties beside a snapshot gets the snapshot alone, which says the same in its
+    /// summary.
+    private func noteRefusal(_ error: CatalogError, _ prepared: PreparedCommit) {
+        guard takesProperties, [.badRequest, .unsupportedOperation, .unprocessable].contains(error.code),
+            table?.metadata.properties[configuration.watermarkProperty] == nil
+        else { return }
+        takesProperties = false
+        logger.warn(
+            "the catalog refused a commit with table properties; the next one says the same in the snapshot's summary alone",
+            ["error": error.description])
+    }
+
     private func receipt(_ watermark: UInt64, _ batch: SealedBatch, _ stored: WrittenFiles) -> Receipt {
         let snapshot = table?.metadata.snapshots.last {
             $0.summary[configuration.watermarkProperty] == String(watermark)
@@ -336,13 +420,36 @@ package actor TableCommitter {
 
     static func failpointFailure() -> CommitError { CommitError(.unavailable, "a failpoint is armed") }
 
+    // MARK: - Trouble
+
+    /// What can fail on its own: the catalog may answer loads while the store is away.
+    private enum Step: Int {
+        case loading, storing, committing
+
+        var name: String {
+            switch self {
+            case .loading: "loading the table"
+            case .storing: "storing data files"
+            case .committing: "committing"
+            }
+        }
+    }
+
     /// Throws what time cannot heal.
-    private func report(_ error: CommitError, during what: String) throws(CommitError) {
+    private func report(_ error: CommitError, during step: Step) throws(CommitError) {
         onTrouble(error)
-        logger.warn("\(what) failed", ["error": error.message])
+        troubled = step
+        logger.warn("\(step.name) failed", ["table": configuration.table.description, "error": error.message])
         switch error.code {
         case .contradiction, .unsuitableTable: throw error
         case .unavailable, .failed, .cancelled: break
         }
+    }
+
+    /// Trouble is over when the step that had it succeeds, or a later one.
+    private func succeeded(in step: Step) {
+        guard let before = troubled, before.rawValue <= step.rawValue else { return }
+        troubled = nil
+        onTrouble(nil)
     }
 }

@@ -52,7 +52,7 @@ package final class CollectorService: Sendable {
             configuration.keepsRejected
             ? DeadLetters(store: store, bucket: configuration.objectStore.sourceBucket) : nil
         let trouble = SinkTrouble()
-        let sink = try Self.sink(configuration, store, log, worker) { trouble.report($0) }
+        let sink = try Self.sink(configuration, store, log, opened.lives, worker) { trouble.report($0) }
         let committed = CommitMetrics(worker.metrics)
         pipeline = EventPipeline(
             EventPipeline.Configuration(
@@ -71,6 +71,7 @@ package final class CollectorService: Sendable {
     private struct Opened: Sendable {
         let storage: DirectoryStorage
         let log: WriteAheadLog
+        let lives: LogLives
         let window: DedupWindow
         let damaged: [String]
         let pause: PauseFlag
@@ -80,6 +81,7 @@ package final class CollectorService: Sendable {
     private static func openLog(_ configuration: CollectorConfiguration) throws -> Opened {
         let storage = try DirectoryStorage(path: configuration.logDirectory)
         let log = try WriteAheadLog(storage: storage, configuration: configuration.log)
+        let lives = try LogLives(storage: storage, logEnd: log.status.syncedThrough)
         var window = DedupWindow(
             windowSeconds: Int64(configuration.dedupWindowSeconds), keysMax: configuration.dedupKeysMax)
         let now = SystemClock().now().milliseconds / 1000
@@ -94,11 +96,12 @@ package final class CollectorService: Sendable {
         }
         if let problem { throw problem }
         let pause = try PauseFlag(directory: configuration.logDirectory)
-        return Opened(storage: storage, log: log, window: window, damaged: damaged, pause: pause)
+        return Opened(storage: storage, log: log, lives: lives, window: window, damaged: damaged, pause: pause)
     }
 
     private static func sink(
-        _ configuration: CollectorConfiguration, _ store: any ObjectStore, _ log: WriteAheadLog, _ worker: Worker,
+        _ configuration: CollectorConfiguration, _ store: any ObjectStore, _ log: WriteAheadLog, _ lives: LogLives,
+        _ worker: Worker,
         onTrouble: @escaping @Sendable (CommitError?) -> Void
     ) throws -> any BatchSink {
         let bucket = configuration.objectStore.sourceBucket
@@ -115,6 +118,7 @@ package final class CollectorService: Sendable {
             maxMilliseconds: min(configuration.objectStore.retryPolicy.delayMillisecondsMax, 30_000))
         committer.evolvesSchema = configuration.evolvesSchema
         committer.granularity = configuration.granularity
+        committer.lives = lives
         let catalog = try configuration.catalog.open(store: store, sourceBucket: bucket, worker: worker)
         return TableCommitter(
             committer, catalog: catalog, store: store, firstInLog: log.status.firstSequence, logger: worker.logger,
