@@ -30,6 +30,11 @@ if ! cmp -s "$requirements" "$tools/installed.txt"; then
     cp "$requirements" "$tools/installed.txt"
 fi
 command -v zstd > /dev/null || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq zstd > /dev/null
+# Only promtool of it, and without the service.
+if [ ! -x "$tools/bin/promtool" ]; then
+    (cd "$tools" && apt-get download -qq prometheus > /dev/null && dpkg -x prometheus_*.deb prometheus && rm prometheus_*.deb)
+    cp "$tools/prometheus/usr/bin/promtool" "$tools/bin/promtool"
+fi
 export PATH=$tools/bin:$PATH
 export SEAWEEDFS_BINARY=$tools/bin/weed
 # Public conformance data, where it lies beside the project; the suites say what they skip without it.

@@ -11,6 +11,7 @@ import Testing
         let histogram = metrics.histogram("c_seconds", "Time.", bounds: [0.1, 1], labels: ["m"]).with("GET")
         for value in [0.05, 0.1, 0.5, 7] { histogram.observe(value) }
         metrics.computedGauge("d", "Read late.") { 42 }
+        metrics.computedGauge("e", "Read late, by table.", labels: ["table"]) { [(["x"], 1), (["y"], 2)] }
         #expect(
             String(decoding: metrics.prometheusText(), as: UTF8.self) == #"""
                 # HELP a_total Counts\nthings.
@@ -29,6 +30,10 @@ import Testing
                 # HELP d Read late.
                 # TYPE d gauge
                 d 42
+                # HELP e Read late, by table.
+                # TYPE e gauge
+                e{table="x"} 1
+                e{table="y"} 2
 
                 """#)
     }

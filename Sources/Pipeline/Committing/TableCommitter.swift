@@ -24,6 +24,8 @@ package actor TableCommitter {
         package var granularity = GranularityLimits()
         /// Which processes have had the log; nil where no other can have it.
         package var lives: LogLives?
+        /// Told of each request to commit that brought nothing into the table, or may not have.
+        package var onSetback: @Sendable (CommitSetback) -> Void = { _ in }
 
         package init(table: TableIdentifier, location: String?, logID: UUID) {
             self.table = table
@@ -338,13 +340,16 @@ package actor TableCommitter {
             succeeded(in: .committing)
             return .committed
         case .rejected(let error) where error.code == .commitFailed:
+            configuration.onSetback(.conflicted)
             logger.info("another commit came first", ["error": error.description])
             return .conflicted
         case .rejected(let error):
             noteRefusal(error, prepared)
+            configuration.onSetback(.rejected)
             try report(CommitError(.unavailable, error.description), during: .committing)
             return .rejected
         case .unknown(let why):
+            configuration.onSetback(.unknown)
             try report(CommitError(.unavailable, "the commit's outcome is unknown: \(why)"), during: .committing)
             return .unknown
         }

@@ -1,3 +1,4 @@
+import Clocks
 import Files
 import Glibc
 
@@ -32,6 +33,7 @@ package protocol LogFile: Sendable {
 package final class DirectoryStorage: LogStorage {
     private let path: String
     private let lock: LockFile
+    private let onSync: @Sendable (_ nanoseconds: UInt64) -> Void
 
     private final class LockFile: Sendable {
         let handle: FileHandle
@@ -40,9 +42,13 @@ package final class DirectoryStorage: LogStorage {
 
     /// Makes the directory if there is none, and locks it.
     ///
+    /// - Parameter onSync: told how long each `fdatasync` of a segment took.
     /// - Throws: `.locked` when another process has it.
-    package init(path: String) throws(LogError) {
+    package init(
+        path: String, onSync: @escaping @Sendable (_ nanoseconds: UInt64) -> Void = { _ in }
+    ) throws(LogError) {
         self.path = path
+        self.onSync = onSync
         do throws(FileError) {
             try FileSystem.createDirectories(path, mode: 0o700)
             let handle = try FileHandle("\(path)/log.lock", [.write, .create, .noFollow], mode: 0o600)
@@ -67,10 +73,10 @@ package final class DirectoryStorage: LogStorage {
         try FileSystem.writeAtomically("\(path)/\(name)", bytes, mode: 0o600)
     }
     package func open(_ name: String) throws(FileError) -> any LogFile {
-        DiskFile(try FileHandle("\(path)/\(name)", [.write, .noFollow]))
+        DiskFile(try FileHandle("\(path)/\(name)", [.write, .noFollow]), onSync)
     }
     package func create(_ name: String) throws(FileError) -> any LogFile {
-        DiskFile(try FileHandle("\(path)/\(name)", [.write, .create, .truncate, .noFollow], mode: 0o600))
+        DiskFile(try FileHandle("\(path)/\(name)", [.write, .create, .truncate, .noFollow], mode: 0o600), onSync)
     }
     package func remove(_ name: String) throws(FileError) { try FileSystem.removeFile("\(path)/\(name)") }
     package func syncDirectory() throws(FileError) { try FileSystem.syncDirectory(path) }
@@ -90,17 +96,40 @@ package final class DirectoryStorage: LogStorage {
     }
 
     package func capacityBytes() throws(FileError) -> Int {
+        let found = try disk()
+        return Self.bytes(UInt64(found.f_blocks), of: found)
+    }
+
+    /// What this process may still write on the disk.
+    package func freeBytes() throws(FileError) -> Int {
+        let found = try disk()
+        return Self.bytes(UInt64(found.f_bavail), of: found)
+    }
+
+    private func disk() throws(FileError) -> statvfs {
         var found = statvfs()
         guard statvfs(path, &found) == 0 else { throw FileError(operation: "statvfs", path: path, errno: errno) }
-        let (bytes, overflow) = UInt64(found.f_blocks).multipliedReportingOverflow(by: UInt64(found.f_frsize))
+        return found
+    }
+
+    private static func bytes(_ blocks: UInt64, of disk: statvfs) -> Int {
+        let (bytes, overflow) = blocks.multipliedReportingOverflow(by: UInt64(disk.f_frsize))
         return overflow ? .max : Int(clamping: bytes)
     }
 
     private final class DiskFile: LogFile {
         let handle: FileHandle
-        init(_ handle: consuming FileHandle) { self.handle = handle }
+        let onSync: @Sendable (_ nanoseconds: UInt64) -> Void
+        init(_ handle: consuming FileHandle, _ onSync: @escaping @Sendable (_ nanoseconds: UInt64) -> Void) {
+            self.handle = handle
+            self.onSync = onSync
+        }
         func write(_ bytes: [UInt8], at offset: Int64) throws(FileError) { try handle.pwrite(bytes, at: offset) }
-        func synchronize() throws(FileError) { try handle.synchronize() }
+        func synchronize() throws(FileError) {
+            let started = SystemClock().nanoseconds()
+            try handle.synchronize()
+            onSync(SystemClock().nanoseconds() - started)
+        }
         func truncate(to size: Int64) throws(FileError) { try handle.truncate(to: size) }
     }
 }

@@ -42,8 +42,10 @@ extension MetricsRegistry {
             for (values, gauge) in family.all {
                 text.append(utf8: "\(name)\(labels(family.labelNames, values)) \(number(gauge.value))\n")
             }
-        case .computed(_, let read):
-            text.append(utf8: "\(name) \(number(read()))\n")
+        case .computed(_, let names, let read):
+            for (values, value) in read() {
+                text.append(utf8: "\(name)\(labels(names, values)) \(number(value))\n")
+            }
         case .histograms(let family):
             for (values, histogram) in family.all {
                 append(histogram, name: name, family.labelNames, values, to: &text)
@@ -103,7 +105,7 @@ extension MetricsRegistry.Body {
         case .counters: "counter"
         case .gauges: "gauge"
         case .histograms: "histogram"
-        case .computed(let type, _): type
+        case .computed(let type, _, _): type
         }
     }
 
@@ -117,8 +119,8 @@ extension MetricsRegistry.Body {
             family.all.map {
                 ["labels": Self.labels(family.labelNames, $0.values), "value": Self.number($0.instrument.value)]
             }
-        case .computed(_, let read):
-            [["labels": [:], "value": Self.number(read())]]
+        case .computed(_, let names, let read):
+            read().map { ["labels": Self.labels(names, $0.values), "value": Self.number($0.value)] }
         case .histograms(let family):
             family.all.map { values, histogram in
                 [

@@ -11,7 +11,7 @@ public final class MetricsRegistry: Sendable {
         case counters(MetricFamily<Counter>)
         case gauges(MetricFamily<Gauge>)
         case histograms(MetricFamily<Histogram>)
-        case computed(type: String, read: @Sendable () -> Double)
+        case computed(type: String, labels: [String], read: @Sendable () -> [(values: [String], value: Double)])
     }
 
     struct Metric: Sendable {
@@ -56,12 +56,21 @@ public final class MetricsRegistry: Sendable {
 
     /// A gauge that is read when metrics are asked for. A second registration replaces the first.
     public func computedGauge(_ name: String, _ help: String, _ read: @escaping @Sendable () -> Double) {
-        set(Metric(name: name, help: help, body: .computed(type: "gauge", read: read)))
+        computedGauge(name, help, labels: []) { [(values: [], value: read())] }
+    }
+
+    /// As the gauge without labels, with a value for each combination of label values: in the order of `labels`, and as many.
+    public func computedGauge(
+        _ name: String, _ help: String, labels: [String],
+        _ read: @escaping @Sendable () -> [(values: [String], value: Double)]
+    ) {
+        set(Metric(name: name, help: help, body: .computed(type: "gauge", labels: labels, read: read)))
     }
 
     /// A counter kept elsewhere, read when metrics are asked for.
     public func computedCounter(_ name: String, _ help: String, _ read: @escaping @Sendable () -> Double) {
-        set(Metric(name: name, help: help, body: .computed(type: "counter", read: read)))
+        let body = Body.computed(type: "counter", labels: []) { [(values: [], value: read())] }
+        set(Metric(name: name, help: help, body: body))
     }
 
     var all: [Metric] { metrics.withLock { Array($0.values) }.sorted { $0.name < $1.name } }

@@ -5,6 +5,7 @@ import Clocks
 import JSONFormat
 import ObjectStore
 import ServiceHost
+import Telemetry
 import WriteAheadLog
 
 /// `/debug/*`: buffers, flushes, the source bucket.
@@ -81,6 +82,7 @@ extension CollectorRoutes {
     }
 
     private func flush(_ type: String?) async throws -> JSONValue {
+        metrics.flushes.increment()
         let flushed = try await service.pipeline.flush(type: type, timeoutMilliseconds: 60_000)
         return [
             "flushed": JSONValue(flushed.events), "snapshot_id": flushed.snapshotID.map { JSONValue($0) } ?? .null,

@@ -8,6 +8,7 @@ extension CollectorRoutes {
     /// How callers are told of the errors of the modules below; nil for those nobody should meet.
     static func serviceError(_ error: any Error) -> ServiceError? {
         switch error {
+        case let error as Closed: return error.serviceError
         case let error as EventBodyError:
             switch error.code {
             case .malformed: return ServiceError(status: 400, type: "MalformedBodyException", error.message)

@@ -14,38 +14,62 @@ extension CollectorRoutes {
     }
 
     private func accept(_ context: RequestContext) async throws -> HTTPResponse {
-        try refuseIfClosed()
+        let started = service.clock.nanoseconds()
+        do {
+            try refuseIfClosed()
+            let reply = try await take(context)
+            metrics.acknowledgement.observe(Double(service.clock.nanoseconds() - started) / 1e9)
+            return Self.response(to: reply)
+        } catch {
+            metrics.refused.with(CollectorMetrics.reason(of: error)).increment()
+            throw error
+        }
+    }
+
+    private func take(_ context: RequestContext) async throws -> EventIntake.Reply {
         let now = service.clock.now()
         let request = Self.eventRequest(context.request)
         let reply: EventIntake.Reply
         do {
             reply = try await service.intake.accept(request, context: Self.eventContext(context.request, now))
         } catch let error as EventBodyError {
-            rejected.with("malformed_body").increment()
+            metrics.rejected.with("malformed_body").increment()
             service.deadLetters?.add(error, of: request, receivedAt: now)
             throw error
         }
         context.charge(events: reply.accepted + reply.duplicates + reply.rejections.count)
-        accepted.increment(by: reply.accepted)
-        duplicates.increment(by: reply.duplicates)
-        for rejection in reply.rejections { rejected.with(rejection.reason.rawValue).increment() }
+        metrics.accepted.increment(by: reply.accepted)
+        metrics.duplicates.increment(by: reply.duplicates)
+        for rejection in reply.rejections { metrics.rejected.with(rejection.reason.rawValue).increment() }
         service.deadLetters?.add(reply.rejections, of: request, receivedAt: now)
-        return Self.response(to: reply)
+        return reply
     }
 
-    private func refuseIfClosed() throws(ServiceError) {
-        func unavailable(_ message: String, _ type: String, after seconds: Int) -> ServiceError {
-            ServiceError(status: 503, type: type, message, headers: ["Retry-After": String(seconds)])
-        }
-        guard !service.pause.isPaused else {
-            throw unavailable("the collector is paused", "CollectorPausedException", after: 30)
-        }
+    private func refuseIfClosed() throws(Closed) {
+        guard !service.pause.isPaused else { throw .paused }
         let condition = service.pipeline.condition
-        if let halted = condition.halted { throw unavailable(halted, "CollectorHaltedException", after: 60) }
+        if let halted = condition.halted { throw .halted(halted) }
         let limit = service.configuration.outageMillisecondsMax
         if limit > 0, let trouble = condition.troubleMilliseconds, trouble > Int64(limit) {
-            throw unavailable(
-                "nothing could be committed for \(trouble / 1000) s", "CatalogUnavailableException", after: 30)
+            throw .outage(seconds: trouble / 1000)
+        }
+    }
+
+    /// Why no events are taken at all for now.
+    enum Closed: Error {
+        case paused
+        case halted(String)
+        case outage(seconds: Int64)
+
+        var serviceError: ServiceError {
+            let (message, type, seconds) =
+                switch self {
+                case .paused: ("the collector is paused", "CollectorPausedException", 30)
+                case .halted(let why): (why, "CollectorHaltedException", 60)
+                case .outage(let seconds):
+                    ("nothing could be committed for \(seconds) s", "CatalogUnavailableException", 30)
+                }
+            return ServiceError(status: 503, type: type, message, headers: ["Retry-After": String(seconds)])
         }
     }
 

@@ -24,6 +24,10 @@ package final class CollectorService: Sendable {
     let deadLetters: DeadLetters?
     let pause: PauseFlag
     let clock = SystemClock()
+    let startedAt = SystemClock().now()
+    let metrics: CollectorMetrics
+    private let storage: DirectoryStorage
+    private let logAge: Mutex<LogAge>
     private let logger: Logger
     private let running = Mutex<Task<Void, Never>?>(nil)
 
@@ -34,7 +38,11 @@ package final class CollectorService: Sendable {
         self.configuration = configuration
         logger = worker.logger
         store = try configuration.objectStore.open(http: worker.httpClient())
-        let opened = try await BlockingPool.shared.run { try Self.openLog(configuration) }
+        let metrics = CollectorMetrics(worker.metrics)
+        self.metrics = metrics
+        let opened = try await BlockingPool.shared.run { try Self.openLog(configuration, metrics) }
+        storage = opened.storage
+        logAge = Mutex(opened.age)
         log = opened.log
         pause = opened.pause
         if opened.log.tornBytes > 0 {
@@ -52,19 +60,22 @@ package final class CollectorService: Sendable {
             configuration.keepsRejected
             ? DeadLetters(store: store, bucket: configuration.objectStore.sourceBucket) : nil
         let trouble = SinkTrouble()
-        let sink = try Self.sink(configuration, store, log, opened.lives, worker) { trouble.report($0) }
-        let committed = CommitMetrics(worker.metrics)
+        let counted = metrics.table(Self.tableName(configuration))
+        let sink = try Self.sink(configuration, store, log, opened.lives, worker, counted) { trouble.report($0) }
         pipeline = EventPipeline(
             EventPipeline.Configuration(
                 commitIntervalMilliseconds: configuration.commitIntervalMilliseconds,
                 dedupWindowSeconds: Int64(configuration.dedupWindowSeconds)),
             log: log, storage: opened.storage, journal: DedupJournal(storage: opened.storage),
             events: PipelineTarget(
-                name: configuration.catalog.table?.description ?? "events", filter: .accepted, sink: sink,
-                limits: configuration.batches, trouble: trouble
-            ) { receipt in committed.count(receipt) },
-            logger: logger)
-        try log.start { [pipeline] sequence, payload in pipeline.take(sequence, payload) }
+                name: Self.tableName(configuration), filter: .accepted,
+                sink: MeteredSink(sink: sink, metrics: counted, clock: clock), limits: configuration.batches,
+                trouble: trouble), logger: logger)
+        try log.start { [self] sequence, payload in
+            let now = clock.now().milliseconds
+            logAge.withLock { $0.note(sequence, at: now) }
+            pipeline.take(sequence, payload)
+        }
         running.withLock { $0 = Task.detached { [pipeline] in await pipeline.run() } }
     }
 
@@ -75,11 +86,16 @@ package final class CollectorService: Sendable {
         let window: DedupWindow
         let damaged: [String]
         let pause: PauseFlag
+        let age: LogAge
     }
 
     /// Rebuilds the window of duplicates from what is kept beside the log and from the log itself.
-    private static func openLog(_ configuration: CollectorConfiguration) throws -> Opened {
-        let storage = try DirectoryStorage(path: configuration.logDirectory)
+    private static func openLog(
+        _ configuration: CollectorConfiguration, _ metrics: CollectorMetrics
+    ) throws -> Opened {
+        let storage = try DirectoryStorage(path: configuration.logDirectory) { nanoseconds in
+            metrics.sync.observe(Double(nanoseconds) / 1e9)
+        }
         let log = try WriteAheadLog(storage: storage, configuration: configuration.log)
         let lives = try LogLives(storage: storage, logEnd: log.status.syncedThrough)
         var window = DedupWindow(
@@ -87,22 +103,25 @@ package final class CollectorService: Sendable {
         let now = SystemClock().now().milliseconds / 1000
         let damaged = try DedupJournal(storage: storage).load(into: &window, now: now)
         var problem: LogError?
-        try log.forEachRecord(from: 0) { _, record in
+        var age = LogAge()
+        try log.forEachRecord(from: 0) { sequence, record in
             do throws(LogError) {
-                for key in try DedupJournal.keys(of: record) { _ = window.insert(key.key, at: key.seconds) }
+                let keys = try DedupJournal.keys(of: record)
+                for key in keys { _ = window.insert(key.key, at: key.seconds) }
+                if let first = keys.first { age.note(sequence, at: first.seconds * 1000) }
             } catch {
                 problem = problem ?? error
             }
         }
         if let problem { throw problem }
         let pause = try PauseFlag(directory: configuration.logDirectory)
-        return Opened(storage: storage, log: log, lives: lives, window: window, damaged: damaged, pause: pause)
+        return Opened(
+            storage: storage, log: log, lives: lives, window: window, damaged: damaged, pause: pause, age: age)
     }
 
     private static func sink(
         _ configuration: CollectorConfiguration, _ store: any ObjectStore, _ log: WriteAheadLog, _ lives: LogLives,
-        _ worker: Worker,
-        onTrouble: @escaping @Sendable (CommitError?) -> Void
+        _ worker: Worker, _ metrics: TableMetrics, onTrouble: @escaping @Sendable (CommitError?) -> Void
     ) throws -> any BatchSink {
         let bucket = configuration.objectStore.sourceBucket
         guard configuration.usesIceberg else {
@@ -119,10 +138,28 @@ package final class CollectorService: Sendable {
         committer.evolvesSchema = configuration.evolvesSchema
         committer.granularity = configuration.granularity
         committer.lives = lives
+        committer.onSetback = { metrics.count($0) }
         let catalog = try configuration.catalog.open(store: store, sourceBucket: bucket, worker: worker)
         return TableCommitter(
             committer, catalog: catalog, store: store, firstInLog: log.status.firstSequence, logger: worker.logger,
             onTrouble: onTrouble)
+    }
+
+    /// The event table, as metrics and status call it.
+    private static func tableName(_ configuration: CollectorConfiguration) -> String {
+        configuration.usesIceberg ? configuration.catalog.table?.description ?? "" : "events"
+    }
+
+    /// How long ago, to the second, the first record behind `committed` was received; nil when there is none.
+    func oldestMilliseconds(behind committed: UInt64) -> Int64? {
+        let through = log.status.syncedThrough
+        let now = clock.now().milliseconds
+        return logAge.withLock { $0.age(behind: committed, through: through, now: now) }
+    }
+
+    /// nil when the disk does not say.
+    var freeDiskBytes: Int? {
+        do { return try storage.freeBytes() } catch { return nil }
     }
 
     /// Brings what it can into the table within `milliseconds`; the rest stays in the log for the next start.
@@ -143,27 +180,5 @@ package final class CollectorService: Sendable {
         }
         let log = log
         await BlockingPool.shared.run { log.close() }
-    }
-}
-
-/// What commits are counted by.
-struct CommitMetrics: Sendable {
-    private let commits: Counter
-    private let events: Counter
-    private let files: Counter
-    private let bytes: Counter
-
-    init(_ metrics: MetricsRegistry) {
-        commits = metrics.counter("collector_commits_total", "Batches brought into the table.")
-        events = metrics.counter("collector_events_committed_total", "Events brought into the table.")
-        files = metrics.counter("collector_files_written_total", "Data files brought into the table.")
-        bytes = metrics.counter("collector_file_bytes_written_total", "Bytes of these files.")
-    }
-
-    func count(_ receipt: TableCommitter.Receipt) {
-        commits.increment()
-        events.increment(by: receipt.events)
-        files.increment(by: receipt.files.count)
-        bytes.increment(by: Int(receipt.bytes))
     }
 }
