@@ -89,6 +89,13 @@ final class RawClient {
         return await !fill()
     }
 
+    /// Whether something has come, or the peer has closed.
+    func hasInput() async -> Bool {
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK))
+        return count >= 0 || errno != EAGAIN
+    }
+
     private func fill() async -> Bool {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         // A test that waited for ever would hide which one it is.

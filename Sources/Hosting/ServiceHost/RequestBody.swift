@@ -1,5 +1,6 @@
 import Compression
 import HTTP
+import Synchronization
 
 /// Undoes `Content-Encoding` (gzip, zstd, deflate), within a limit on what comes out.
 package enum RequestBody {
@@ -37,5 +38,25 @@ package enum RequestBody {
         case .corrupt: .badRequest("the \(coding) body is damaged or cut short")
         case .failed: .unavailable("the \(coding) body could not be decompressed")
         }
+    }
+}
+
+/// Memory that many requests share.
+final class MemoryBudget: Sendable {
+    private let used = Atomic<Int>(0)
+    private let bytesMax: Int
+
+    init(bytesMax: Int) { self.bytesMax = bytesMax }
+
+    /// False when there is not so much left.
+    func reserve(_ count: Int) -> Bool {
+        guard count > 0 else { return true }
+        guard used.wrappingAdd(count, ordering: .relaxed).newValue > bytesMax else { return true }
+        release(count)
+        return false
+    }
+
+    func release(_ count: Int) {
+        if count > 0 { used.wrappingSubtract(count, ordering: .relaxed) }
     }
 }

@@ -1,5 +1,6 @@
 import Clocks
 import HTTP
+import HTTPServer
 import JSONFormat
 import Telemetry
 
@@ -14,6 +15,8 @@ struct RequestPipeline: Sendable {
     let logger: Logger
     let clock: any MonotonicClock
     let random: any RandomSource
+    private let shortTargets: Set<String>
+    private let decodedBodies: MemoryBudget
     private let requests: MetricFamily<Counter>
     private let refusals: MetricFamily<Counter>
     private let durations: MetricFamily<Histogram>
@@ -37,10 +40,13 @@ struct RequestPipeline: Sendable {
         self.logger = logger
         self.clock = clock
         self.random = random
+        shortTargets = router.shortTargets
+        decodedBodies = MemoryBudget(bytesMax: configuration.limits.bodiesBytesMax)
         requests = metrics.counter(
             "http_requests_total", "Requests answered.", labels: ["method", "route", "status"])
         refusals = metrics.counter(
-            "http_requests_refused_total", "Requests not admitted: no key, a wrong one, an origin, a limit.",
+            "http_requests_refused_total",
+            "Requests not admitted (no key, a wrong one, an origin, a limit) or not read (malformed, too long, too slow).",
             labels: ["reason"])
         durations = metrics.histogram(
             "http_request_duration_seconds", "Time from the whole request to its response.", labels: ["route"])
@@ -87,19 +93,54 @@ struct RequestPipeline: Sendable {
         return response
     }
 
+    /// Whether a request is answered within microseconds of computing. Compressed bodies are not: they can be bombs.
+    func isShort(_ request: HTTPRequest) -> Bool {
+        request.body.count <= Self.shortBodyBytesMax && shortTargets.contains(request.target)
+            && request.headers["Content-Encoding"] == nil
+            // The first bytes of gzip and zstd, announced by nobody.
+            && request.body.first != 0x1F && request.body.first != 0x28
+    }
+
+    private static let shortBodyBytesMax = 16 << 10
+
+    /// Whether a request could be accepted if its body were good, as far as its head tells. A refusal itself is left to
+    /// `respond`, which logs and counts it.
+    func needsBody(_ head: HTTPRequest) -> Bool {
+        guard case .route(let route, _) = table.match(head.method, path: head.path) else { return false }
+        // A signature covers the body.
+        guard head.headers[BindingSignature.signatureHeader] == nil else { return true }
+        do throws(ServiceError) {
+            let caller = try access.identify(head, takesKeyFromURL: route.takesKeyFromURL)
+            if caller.isAnonymous, router.authenticator != nil { return true }
+            try access.check(caller, for: route.access)
+            try checkOrigin(head, route, caller)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     /// For requests the server itself refuses.
-    static func refusal(_ status: Int) -> HTTPResponse {
-        let message =
-            switch status {
-            case 413: "the body is longer than allowed"
-            case 431: "the request line and headers are longer than allowed"
-            case 501: "the transfer encoding is not known; chunked is"
-            case 503: "too many request bodies are being received"
-            default: "the request is malformed"
-            }
-        var error = ServiceError(status: status, message)
-        if status == 503 { error.headers["Retry-After"] = "1" }
-        return error.response
+    func refuse(_ refusal: HTTPRefusal) -> HTTPResponse {
+        refusals.with(Self.reason(refusal.status)).increment()
+        let requestID = HexadecimalText.make(random.next(), random.next())
+        logger.debug(
+            "refused", ["request_id": requestID, "status": refusal.status, "reason": refusal.message])
+        var response = ServiceError(status: refusal.status, refusal.message).response
+        response.headers["X-Request-Id"] = requestID
+        if refusal.status == 503 { response.headers["Retry-After"] = "1" }
+        return response
+    }
+
+    private static func reason(_ status: Int) -> String {
+        switch status {
+        case 408: "too_slow"
+        case 413: "body_too_long"
+        case 414, 431: "head_too_long"
+        case 417, 501, 505: "not_supported"
+        case 503: "busy"
+        default: "malformed"
+        }
     }
 
     // MARK: -
@@ -132,6 +173,12 @@ struct RequestPipeline: Sendable {
         try await admit(request, route, address, &progress)
         var decoded = request
         try RequestBody.decode(&decoded, bytesMax: configuration.bodyBytesMax)
+        // The server counts what came; what it became is counted here.
+        let grown = max(0, decoded.body.count - request.body.count)
+        guard decodedBodies.reserve(grown) else {
+            throw ServiceError.unavailable("too many request bodies are being decompressed", retryAfterSeconds: 1)
+        }
+        defer { decodedBodies.release(grown) }
         let context = RequestContext(
             request: decoded, caller: progress.caller, requestID: requestID, trace: trace, clientAddress: address,
             isFromTrustedProxy: isBelieved, parameters: parameters, baseLogger: logger, allowance: progress.allowance)

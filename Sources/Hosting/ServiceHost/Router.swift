@@ -38,6 +38,7 @@ package struct Router: Sendable {
         let isQuiet: Bool
         let takesKeyFromURL: Bool
         let isForAllPages: Bool
+        let isShort: Bool
         let handler: Handler
     }
 
@@ -61,17 +62,19 @@ package struct Router: Sendable {
     ///   - isQuiet: log calls at `debug` only.
     ///   - takesKeyFromURL: a key that may only write may also come as the query parameter `key`.
     ///   - isForAllPages: pages of every origin may load it, whatever `ALLOWED_ORIGINS` says.
+    ///   - isShort: with a small body the handler computes for microseconds and never blocks (it may await): it then runs on
+    ///     the thread that received the request. For templates without parameters.
     package mutating func on(
         _ method: HTTPMethod, _ template: String, access: RouteAccess = .key, isAudited: Bool? = nil,
         isRateLimited: Bool = true, isQuiet: Bool = false, takesKeyFromURL: Bool = false, isForAllPages: Bool = false,
-        _ handler: @escaping Handler
+        isShort: Bool = false, _ handler: @escaping Handler
     ) {
         precondition(template.hasPrefix("/"), "the template \(template) must begin with a slash")
         let isMutating = method != .get && method != .head && method != .options
         let route = Route(
             method: method, template: template, segments: Self.parse(template), access: access,
             isAudited: isAudited ?? isMutating, isRateLimited: isRateLimited, isQuiet: isQuiet,
-            takesKeyFromURL: takesKeyFromURL, isForAllPages: isForAllPages, handler: handler)
+            takesKeyFromURL: takesKeyFromURL, isForAllPages: isForAllPages, isShort: isShort, handler: handler)
         routes.append(route)
     }
 
@@ -101,8 +104,13 @@ package struct Router: Sendable {
             on(
                 route.method, prefix + route.template, access: route.access, isAudited: route.isAudited,
                 isRateLimited: route.isRateLimited, isQuiet: route.isQuiet, takesKeyFromURL: route.takesKeyFromURL,
-                isForAllPages: route.isForAllPages, route.handler)
+                isForAllPages: route.isForAllPages, isShort: route.isShort, route.handler)
         }
+    }
+
+    /// Targets whose requests are short work, if they are small.
+    var shortTargets: Set<String> {
+        Set(routes.filter { $0.isShort && !$0.template.contains("{") }.map(\.template))
     }
 
     func has(_ method: HTTPMethod, _ template: String) -> Bool {

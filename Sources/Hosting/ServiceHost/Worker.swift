@@ -163,16 +163,17 @@ package final class Worker: Sendable {
         let pipeline = RequestPipeline(
             configuration: configuration, router: router, logger: logger, metrics: metrics, keys: keys)
         watchKeys()
-        let server = HTTPServer(serverConfiguration, refusal: RequestPipeline.refusal) { request in
-            await pipeline.respond(to: request)
-        }
+        let listening = serverConfiguration
+        let proxies = configuration.trustedProxies
+        let server = HTTPServer(
+            listening, refusal: { pipeline.refuse($0) }, isShort: { pipeline.isShort($0) },
+            needsBody: { pipeline.needsBody($0) },
+            isUnlimited: { proxies.believes(HTTPRequest(method: .get, target: "/", peer: $0)) }
+        ) { request in await pipeline.respond(to: request) }
         if pipeline.access.isOpen {
             logger.warn("no API key is set: everybody who can reach this worker may use it (development only)")
         }
-        metrics.computedGauge("http_connections", "Open connections.") { Double(server.connectionCount) }
-        metrics.computedGauge("http_requests_in_flight", "Requests being received or answered.") {
-            Double(server.requestCount)
-        }
+        registerServerMetrics(server)
         try server.start()
         state.withLock { $0.ports = server.ports }
         let tasks = startBackground()
@@ -191,7 +192,7 @@ package final class Worker: Sendable {
             "started",
             [
                 "version": Release.version, "environment": environment.rawValue, "pid": Int(getpid()),
-                "listening": serverConfiguration.endpoints.map(\.description).joined(separator: ", "),
+                "listening": listening.endpoints.map(\.description).joined(separator: ", "),
                 "ports": server.ports.map(String.init).joined(separator: ","),
             ])
         onStart(server.ports)
@@ -210,7 +211,36 @@ package final class Worker: Sendable {
         if let path = configuration.bindings.socketPath(service: service, binding: configuration.identity.binding) {
             endpoints.append(.unix(path: path, mode: configuration.socketMode))
         }
-        return HTTPServerConfiguration(endpoints: endpoints, tls: configuration.tls, limits: configuration.limits)
+        var limits = configuration.limits
+        let most = DescriptorLimit.connections(wanted: limits.connectionsMax)
+        if most < limits.connectionsMax {
+            logger.warn(
+                "fewer connections than MAX_CONNECTIONS: the system's limit on open files is too low (ulimit -Hn)",
+                ["max_connections": limits.connectionsMax, "possible": most])
+            limits.connectionsMax = most
+        }
+        return HTTPServerConfiguration(endpoints: endpoints, tls: configuration.tls, limits: limits)
+    }
+
+    private func registerServerMetrics(_ server: HTTPServer) {
+        func counter(_ name: String, _ help: String, _ value: @escaping @Sendable (HTTPServerStatistics) -> Int) {
+            metrics.computedCounter(name, help) { Double(value(server.statistics)) }
+        }
+        metrics.computedGauge("http_connections", "Open connections.") { Double(server.statistics.connections) }
+        metrics.computedGauge("http_requests_in_flight", "Requests being received or answered.") {
+            Double(server.statistics.requests)
+        }
+        metrics.computedGauge("http_body_bytes", "Request bodies received and not answered.") {
+            Double(server.statistics.bodyBytes)
+        }
+        counter("http_connections_accepted_total", "Connections accepted.") { $0.accepted }
+        counter("http_connections_turned_away_total", "Connections refused: too many, of all or of one address.") {
+            $0.turnedAway
+        }
+        counter("http_connections_evicted_total", "Resting connections closed to make room for new ones.") {
+            $0.evicted
+        }
+        counter("http_timeouts_total", "Requests and responses that took too long.") { $0.timedOut }
     }
 
     private func startBackground() -> [(name: String, task: Task<Void, Never>)] {

@@ -76,18 +76,28 @@ package struct WorkerConfiguration: Sendable {
             "MAX_HEADER_BYTES", in: 1024...(1 << 20), default: limits.headerBytesMax, "longest request head")
         limits.bodiesBytesMax = reader.bytes(
             "MAX_BODIES_BYTES", in: 1024...(1 << 40), default: max(limits.bodiesBytesMax, 4 * bodyBytesMax),
-            "request bodies being received at one time, together")
+            "request bodies received and not answered yet, together; once more what they are decompressed")
         limits.connectionsMax = reader.int(
-            "MAX_CONNECTIONS", in: 1...1_000_000, default: limits.connectionsMax, "open connections")
+            "MAX_CONNECTIONS", in: 1...1_000_000, default: limits.connectionsMax,
+            "open connections; beyond it resting ones are closed for new ones")
+        limits.connectionsPerAddressMax = reader.int(
+            "MAX_CONNECTIONS_PER_ADDRESS", in: 0...1_000_000, default: limits.connectionsPerAddressMax,
+            "open connections of one address, but those of TRUSTED_PROXIES; 0 for no limit")
         limits.idleTimeoutSeconds =
             reader.duration(
                 "IDLE_TIMEOUT_SECONDS", in: 1000...3_600_000, default: limits.idleTimeoutSeconds * 1000,
                 "connections without traffic are closed") / 1000
-        limits.headerTimeoutSeconds = limits.idleTimeoutSeconds + 15
+        limits.headerTimeoutSeconds =
+            reader.duration(
+                "HEADER_TIMEOUT_SECONDS", in: 1000...3_600_000, default: limits.headerTimeoutSeconds * 1000,
+                "time for a request's headers to arrive") / 1000
         limits.bodyTimeoutSeconds =
             reader.duration(
                 "BODY_TIMEOUT_SECONDS", in: 1000...3_600_000, default: limits.bodyTimeoutSeconds * 1000,
                 "time for a request body to arrive") / 1000
+        limits.bodyBytesPerSecondMin = reader.int(
+            "MIN_BODY_BYTES_PER_SECOND", in: 0...1_000_000_000, default: 256,
+            "slower bodies are refused after 10 s; 0 for any speed")
         limits.threadCount = reader.int("HTTP_THREADS", in: 1...64, default: 1, "threads that move bytes")
         return limits
     }

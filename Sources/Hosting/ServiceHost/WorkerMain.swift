@@ -50,6 +50,7 @@ extension Worker {
         _ common: WorkerConfiguration, _ own: Section, build: Build<Section>
     ) async -> Never {
         Failpoints.arm(common.failpoints)
+        DescriptorLimit.raise()
         let logger = Logger(service: common.deployedName, level: common.logLevel)
         let worker = Worker(configuration: common, logger: logger)
         let shutdown = worker.shutdown

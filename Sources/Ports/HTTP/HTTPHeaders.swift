@@ -29,6 +29,11 @@ public struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
         fields.append(Field(name: Self.clean(name), value: Self.clean(value)))
     }
 
+    /// Adds a field that is known to have no control characters.
+    public mutating func appendValidated(_ name: String, _ value: String) {
+        fields.append(Field(name: name, value: value))
+    }
+
     private static func clean(_ text: String) -> String {
         guard text.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) else { return text }
         return String(decoding: text.utf8.filter { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }, as: UTF8.self)
@@ -37,7 +42,11 @@ public struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     private static func same(_ left: String, _ right: String) -> Bool {
         let (left, right) = (left.utf8, right.utf8)
         guard left.count == right.count else { return false }
-        return zip(left, right).allSatisfy { lower($0) == lower($1) }
+        var other = right.makeIterator()
+        for byte in left {
+            guard let next = other.next(), byte == next || lower(byte) == lower(next) else { return false }
+        }
+        return true
     }
 
     private static func lower(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte }

@@ -1,25 +1,27 @@
 import Bytes
-import CMicroHTTPD
+import CEpoll
 import Clocks
 import Glibc
 import HTTP
+import Lifecycle
 import Synchronization
 
-/// Answers HTTP/1.1 requests over TCP, TLS and Unix sockets, by libmicrohttpd.
+/// Answers HTTP/1.1 requests over TCP, TLS and Unix sockets.
 ///
 ///     let server = HTTPServer(configuration) { request in HTTPResponse(status: 200) }
 ///     try server.start()
 ///     …
 ///     await server.stop(graceMilliseconds: 25_000)
 ///
-/// Handlers get requests whole, within the limits, and run on Swift's cooperative threads, one task each. Some 40,000 small
-/// requests a second on one core.
+/// One thread, or a few, moves the bytes of all connections and puts requests together within the limits; handlers get them
+/// whole. A handler runs on Swift's cooperative threads, or, if the request is short work, begins at once on the thread that
+/// received it and goes on there whenever what it awaits is done.
 public final class HTTPServer: Sendable {
     public typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
-    /// Answers at once, on the thread that moves the bytes, or returns nil to leave the request to the handler. Must not block.
-    public typealias FastHandler = @Sendable (HTTPRequest) -> HTTPResponse?
-    /// The response to a request that is refused before it is whole: 400, 413, 431, 501, 503.
-    public typealias Refusal = @Sendable (_ status: Int) -> HTTPResponse
+    /// The response to a request that the server itself refuses.
+    public typealias Refusal = @Sendable (HTTPRefusal) -> HTTPResponse
+    /// A quick judgement of a request, made on the thread that moves the bytes.
+    public typealias Judgement = @Sendable (HTTPRequest) -> Bool
 
     private enum State {
         case idle
@@ -29,7 +31,7 @@ public final class HTTPServer: Sendable {
 
     private struct Listener {
         let endpoint: HTTPServerConfiguration.Endpoint
-        let daemon: Daemon
+        let descriptor: Int32
         let port: Int?
         /// Of the socket file, to remove that one only.
         let inode: UInt64?
@@ -37,23 +39,40 @@ public final class HTTPServer: Sendable {
 
     private let configuration: HTTPServerConfiguration
     private let callbacks: Callbacks
+    private let counters = ServerCounters()
+    private let budget: BodyBudget
+    private let peers: PeerLimit?
     private let state = Mutex(State.idle)
+    private let mailboxes = Mutex<[Mailbox]>([])
+    private let threadsRunning = Atomic<Int>(0)
 
+    /// - Parameters:
+    ///   - isShort: whether the handler of this request computes for microseconds only, and never blocks: it then runs on the
+    ///     thread that moves the bytes.
+    ///   - needsBody: asked with the head alone, where the sender waits for `100 Continue` or the body is long. False when the
+    ///     handler will refuse the request whatever the body is; it then gets it without, and the connection is closed.
+    ///   - isUnlimited: peers that may have as many connections as they want: proxies.
     public init(
-        _ configuration: HTTPServerConfiguration, refusal: @escaping Refusal = { HTTPResponse(status: $0) },
-        fast: FastHandler? = nil, handler: @escaping Handler
+        _ configuration: HTTPServerConfiguration, refusal: @escaping Refusal = { HTTPResponse(status: $0.status) },
+        isShort: @escaping Judgement = { _ in false }, needsBody: @escaping Judgement = { _ in true },
+        isUnlimited: @escaping @Sendable (HTTPPeer) -> Bool = { _ in false }, handler: @escaping Handler
     ) {
         self.configuration = configuration
-        callbacks = Callbacks(handler: handler, fast: fast, refusal: refusal)
+        budget = BodyBudget(bytesMax: configuration.limits.bodiesBytesMax)
+        peers = PeerLimit(
+            connectionsMax: configuration.limits.connectionsPerAddressMax, isUnlimited: isUnlimited)
+        callbacks = Callbacks(handler: handler, refusal: refusal, isShort: isShort, needsBody: needsBody)
     }
 
     /// Listens on every endpoint, or on none when one of them fails.
     public func start() throws(HTTPServerError) {
         var listeners: [Listener] = []
         do throws(HTTPServerError) {
-            for endpoint in configuration.endpoints { listeners.append(try start(endpoint)) }
+            let tls: TLSContext? = if let settings = configuration.tls { try TLSContext(settings) } else { nil }
+            for endpoint in configuration.endpoints { listeners.append(try Self.open(endpoint)) }
+            try startThreads(listeners, tls)
         } catch {
-            for listener in listeners { close(listener) }
+            for listener in listeners { Self.close(listener) }
             throw error
         }
         state.withLock { $0 = .running(listeners) }
@@ -63,10 +82,12 @@ public final class HTTPServer: Sendable {
     public var ports: [Int] { listeners.compactMap(\.port) }
 
     /// Connections open now.
-    public var connectionCount: Int { listeners.reduce(0) { $0 + $1.daemon.connectionCount } }
+    public var connectionCount: Int { statistics.connections }
 
     /// Requests being received or answered now.
-    public var requestCount: Int { listeners.reduce(0) { $0 + $1.daemon.requestCount } }
+    public var requestCount: Int { statistics.requests }
+
+    public var statistics: HTTPServerStatistics { counters.statistics(bodyBytes: budget.bytes) }
 
     /// Accepts no more connections, lets requests in flight finish for up to `graceMilliseconds`, then closes everything.
     ///
@@ -78,16 +99,16 @@ public final class HTTPServer: Sendable {
             if case .running(let listeners) = state { return listeners }
             return []
         }
-        for listener in listeners { listener.daemon.quiesce() }
-        let start = clock.nanoseconds()
-        var isDone = false
-        while !isDone {
-            isDone = listeners.allSatisfy { $0.daemon.requestCount == 0 }
-            let elapsed = Int((clock.nanoseconds() &- start) / 1_000_000)
-            if isDone || elapsed >= graceMilliseconds { break }
-            do { try await clock.sleep(milliseconds: 5) } catch { break }
+        // Refuses whoever comes now, instead of leaving them in the backlog.
+        for listener in listeners { shutdown(listener.descriptor, Int32(SHUT_RDWR)) }
+        let mailboxes = mailboxes.withLock { $0 }
+        for mailbox in mailboxes { mailbox.quiesce() }
+        let isDone = await wait(clock, milliseconds: graceMilliseconds) {
+            counters.requests.load(ordering: .relaxed) == 0
         }
-        for listener in listeners { close(listener) }
+        for mailbox in mailboxes { mailbox.stop() }
+        await wait(clock, milliseconds: 10_000) { threadsRunning.load(ordering: .acquiring) == 0 }
+        for listener in listeners { Self.close(listener) }
         return isDone
     }
 
@@ -97,33 +118,78 @@ public final class HTTPServer: Sendable {
         state.withLock { if case .running(let listeners) = $0 { listeners } else { [] } }
     }
 
-    private func start(_ endpoint: HTTPServerConfiguration.Endpoint) throws(HTTPServerError) -> Listener {
-        let socket = try ListeningSocket.open(endpoint)
-        let port = ListeningSocket.port(of: socket)
-        var tls: HTTPServerConfiguration.TLS?
-        var inode: UInt64?
-        switch endpoint {
-        case .tcp: tls = configuration.tls
-        case .unix(let path, _): inode = Self.inode(of: path)
+    /// False when the time ran out.
+    @discardableResult
+    private func wait(_ clock: any MonotonicClock, milliseconds: Int, until isDone: () -> Bool) async -> Bool {
+        let start = clock.nanoseconds()
+        while !isDone() {
+            guard Int((clock.nanoseconds() &- start) / 1_000_000) < milliseconds else { return false }
+            do { try await clock.sleep(milliseconds: 2) } catch { return isDone() }
         }
-        guard let daemon = Daemon(socket: socket, limits: configuration.limits, tls: tls, callbacks: callbacks) else {
-            let reason = String(cString: strerror(errno))
-            Glibc.close(socket)
-            let hint = tls == nil ? "" : " (do the certificate and its key belong together, in PEM?)"
-            throw HTTPServerError(.invalid, "cannot serve on \(endpoint): \(reason)\(hint)")
-        }
-        return Listener(endpoint: endpoint, daemon: daemon, port: port, inode: inode)
+        return true
     }
 
-    private func close(_ listener: Listener) {
+    private func startThreads(_ listeners: [Listener], _ tls: TLSContext?) throws(HTTPServerError) {
+        let limits = configuration.limits
+        let setup = LoopSetup(
+            limits: limits, callbacks: callbacks,
+            listeners: listeners.map {
+                LoopSetup.Listener(descriptor: $0.descriptor, tls: $0.port == nil ? nil : tls)
+            }, counters: counters, budget: budget, peers: peers)
+        var prepared: [(mailbox: Mailbox, epoll: Int32)] = []
+        for _ in 0..<max(1, limits.threadCount) {
+            let epoll = cepoll_create()
+            guard epoll >= 0, let mailbox = Mailbox() else {
+                for entry in prepared { Glibc.close(entry.epoll) }
+                if epoll >= 0 { Glibc.close(epoll) }
+                throw HTTPServerError(.failed, "no file descriptors are left for the server")
+            }
+            prepared.append((mailbox, epoll))
+        }
+        for (mailbox, epoll) in prepared {
+            mailboxes.withLock { $0.append(mailbox) }
+            threadsRunning.wrappingAdd(1, ordering: .relaxed)
+            DedicatedThread.start { [self] in
+                Self.blockBrokenPipes()
+                EventLoop(setup, mailbox: mailbox, epoll: epoll).run()
+                threadsRunning.wrappingSubtract(1, ordering: .releasing)
+            }
+        }
+    }
+
+    /// OpenSSL writes to sockets whose peer is gone; the signal would end the process.
+    private static func blockBrokenPipes() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
+    private static func open(_ endpoint: HTTPServerConfiguration.Endpoint) throws(HTTPServerError) -> Listener {
+        let descriptor = try ListeningSocket.open(endpoint)
+        var inode: UInt64?
+        if case .unix(let path, _) = endpoint { inode = Self.inode(of: path) }
+        return Listener(
+            endpoint: endpoint, descriptor: descriptor, port: ListeningSocket.port(of: descriptor), inode: inode)
+    }
+
+    private static func close(_ listener: Listener) {
         if case .unix(let path, _) = listener.endpoint, let inode = listener.inode, Self.inode(of: path) == inode {
             unlink(path)
         }
-        listener.daemon.stop()
+        Glibc.close(listener.descriptor)
     }
 
     private static func inode(of path: String) -> UInt64? {
         var status = stat()
         return lstat(path, &status) == 0 ? UInt64(status.st_ino) : nil
     }
+}
+
+/// What the server calls.
+struct Callbacks: Sendable {
+    let handler: HTTPServer.Handler
+    let refusal: HTTPServer.Refusal
+    let isShort: HTTPServer.Judgement
+    let needsBody: HTTPServer.Judgement
 }

@@ -40,21 +40,27 @@ public struct HTTPServerConfiguration: Sendable {
 
 /// What a client may take of a server.
 public struct HTTPServerLimits: Hashable, Sendable {
-    /// Request line and headers; more is 431.
+    /// Request line and headers; more is 431, or 414 when the request line alone is longer.
     public var headerBytesMax = 16 << 10
     /// A body as it is sent; more is 413.
     public var bodyBytesMax = 10 << 20
-    /// All bodies being received at one time together; more is 503.
+    /// All bodies from their first byte to their answer, together; more is 503.
     public var bodiesBytesMax = 256 << 20
-    /// Connections to one endpoint; more wait to be accepted.
-    public var connectionsMax = 4096
+    /// Open connections. Beyond it those that rest are closed for new ones; when none rests, new ones are turned away with 503.
+    public var connectionsMax = 16_384
+    /// Open connections of one address, 0 for no limit; more are turned away with 503.
+    public var connectionsPerAddressMax = 0
     /// A connection that moves no byte for so long is closed.
     public var idleTimeoutSeconds = 60
-    /// From the end of the last request, or the connection, until the next one's headers are there, even if bytes trickle in.
-    public var headerTimeoutSeconds = 75
-    /// From the headers until the body is there.
+    /// From the first byte of a request until its headers are there, even if bytes trickle in; longer is 408.
+    public var headerTimeoutSeconds = 30
+    /// From the headers until the body is there; longer is 408.
     public var bodyTimeoutSeconds = 120
-    /// Threads that move bytes, per endpoint; one serves some 40,000 requests a second.
+    /// A body that comes slower than this, on average since its headers, is 408; 0 for any speed. Bytes a second.
+    public var bodyBytesPerSecondMin = 0
+    /// Before the average counts.
+    public var bodyGraceSeconds = 10
+    /// Threads that move bytes.
     public var threadCount = 1
 
     public init() {}

@@ -9,7 +9,7 @@ extension CollectorRoutes {
     func addEvents(to router: inout Router) {
         // Neither audited: an audit record a batch would cost more than the batch. Metrics and access log count them.
         for path in ["/events", "/events/batch"] {
-            router.on(.post, path, isAudited: false, takesKeyFromURL: true) { try await accept($0) }
+            router.on(.post, path, isAudited: false, takesKeyFromURL: true, isShort: true) { try await accept($0) }
         }
     }
 
