@@ -240,6 +240,7 @@ let tools: [Tool] = [
         uses: [
             "Clocks", "JSONFormat", "ObjectStore", "IcebergSpec", "IcebergTable", "IcebergData", "IcebergCatalog",
         ]),
+    Tool(name: "load-generator", folder: "Tests/Benchmarks", uses: ["CEpoll", "Clocks", "JSONFormat"]),
     Tool(name: "formats-benchmark", folder: "Tests/Benchmarks", uses: ["Bytes", "ParquetFormat"]),
     Tool(name: "formats-driver", folder: "Tests/Programs", uses: ["Bytes", "Clocks", "JSONFormat", "ParquetFormat"]),
     Tool(
