@@ -145,7 +145,7 @@ let layers = [
                     "Concurrency", "Files", "Bytes", "Checksums", "Clocks", "Failpoints", "Events", "Schemas",
                     "Batching", "WriteAheadLog", "ParquetFormat",
                     "ObjectStore",
-                    "IcebergSpec", "IcebergTable", "IcebergCatalog", "Telemetry",
+                    "IcebergSpec", "IcebergTable", "IcebergCatalog", "Telemetry", "CSimdJSON",
                 ]),
         ]),
     Layer(

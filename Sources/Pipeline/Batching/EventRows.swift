@@ -118,6 +118,37 @@ package struct EventRows: Sendable {
         }
     }
 
+    /// Calls `body` with the data of every row, in their order; nil where there is none.
+    package func forEachData<E: Error>(_ body: (UnsafeRawBufferPointer?) throws(E) -> Void) throws(E) {
+        var present = 0
+        for row in 0..<count {
+            guard row < data.levels.count, data.levels[row] == 1 else {
+                try body(nil)
+                continue
+            }
+            let range = Int(data.values.offsets[present])..<Int(data.values.offsets[present + 1])
+            present += 1
+            var failure: E?
+            data.values.bytes.withUnsafeBytes { bytes in
+                do throws(E) { try body(UnsafeRawBufferPointer(rebasing: bytes[range])) } catch { failure = error }
+            }
+            if let failure { throw failure }
+        }
+    }
+
+    /// The texts of one extension for `leaf`, which is optional.
+    package func extensionTexts(named name: [UInt8], _ leaf: SchemaLeaf) -> LeafColumn {
+        var texts = OptionalBytes()
+        var at = 0
+        for row in 0..<min(count, extensionCounts.count) {
+            let entries = at..<at + Int(extensionCounts[row])
+            at = entries.upperBound
+            guard let entry = entries.first(where: { extensionNames[$0].elementsEqual(name) }) else { continue }
+            extensionValues.withBytes(at: entry) { texts.append($0, row: row) }
+        }
+        return optional(texts, leaf)
+    }
+
     private var civil: CivilTime { Timestamp(microseconds: partition.hour &* 3_600_000_000).civil }
 
     private func constant(_ value: Int, _ leaf: SchemaLeaf) -> LeafColumn {

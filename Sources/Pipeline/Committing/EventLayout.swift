@@ -3,13 +3,15 @@ import Bytes
 import Checksums
 import Clocks
 import IcebergSpec
+import IcebergTable
 import ParquetFormat
+import Synchronization
 
 /// How events are written to one table: which columns its files have, how they are partitioned and compressed.
 ///
-/// Takes every table whose required columns and partitions the collector can fill, by name: the event table, or one with
-/// fewer columns such as `event_id, timestamp, type, source, data`. Optional columns it does not know stay out of the
-/// files, which readers see as null.
+/// Takes every table whose required columns and partitions the collector can fill, by name: the tables made here, or
+/// others such as `event_id, timestamp, type, source, data`. Optional columns that nothing fills stay out of the files,
+/// which readers see as null.
 package struct EventLayout: Sendable {
     package let schema: Schema
     package let parquetSchema: ParquetSchema
@@ -17,8 +19,12 @@ package struct EventLayout: Sendable {
     package let writerOptions: ParquetWriterOptions
     /// Where data files lie, without a final slash.
     package let dataLocation: String
+    /// Values of `data` that did not fit their column, of all files encoded so far.
+    package let unfit = UnfitValues()
     /// One for each leaf of `parquetSchema`.
-    let leafColumns: [EventColumn]
+    private let leafColumns: [LeafSource]
+    /// What is taken from `data`; none: it is not read.
+    private let fields: [DataField]
     private let partitionings: [PartitionGranularity: Partitioning]
 
     /// A spec, and what its fields are made of.
@@ -31,31 +37,54 @@ package struct EventLayout: Sendable {
     /// What files can span: hours by the table's default spec, days and months where the table has specs for them.
     package var granularities: Set<PartitionGranularity> { Set(partitionings.keys) }
 
+    /// What a leaf's values come from.
+    private enum LeafSource: Hashable, Sendable {
+        case attribute(EventColumn)
+        case extensionText([UInt8])
+        case extensionNumber([UInt8])
+        /// Index into `fields`.
+        case field(Int, otherwise: EventColumn?)
+    }
+
     /// - Throws: `.unsuitableTable`, saying which column or partition cannot be filled.
-    package init(_ metadata: TableMetadata) throws(CommitError) {
+    package init(_ metadata: TableMetadata, shape: TableShape = .events) throws(CommitError) {
+        guard metadata.formatVersion >= 2 else {
+            throw Self.unsuitable(
+                "it has format version \(metadata.formatVersion), whose commits cannot be told apart for certain. Upgrade it "
+                    + "to version 2 (\"format-version\"=\"2\")")
+        }
         schema = metadata.currentSchema
-        var nodes: [SchemaNode] = []
-        var leafColumns: [EventColumn] = []
+        var included: [NestedField] = []
+        var leafColumns: [LeafSource] = []
+        var fields: [DataField] = []
         for field in schema.fields {
-            guard let column = EventTable.columnsByName[field.name] else {
-                guard !field.required else {
-                    throw Self.unsuitable("it requires the column \"\(field.name)\", which no event has")
-                }
-                continue
+            guard let source = try ColumnSource.source(of: field, in: shape) else { continue }
+            included.append(field)
+            switch source {
+            case .attribute(.extensionName):
+                leafColumns += [.attribute(.extensionName), .attribute(.extensionValue)]
+            case .attribute(let column): leafColumns.append(.attribute(column))
+            case .extensionText(let name): leafColumns.append(.extensionText(name))
+            case .extensionNumber(let name): leafColumns.append(.extensionNumber(name))
+            case .field(let field, let otherwise):
+                leafColumns.append(.field(fields.count, otherwise: otherwise))
+                fields.append(field)
             }
-            if field.required && !EventTable.isAlwaysPresent(column) && column != .extensionName {
-                throw Self.unsuitable("it requires the column \"\(field.name)\", which not every event has")
-            }
-            nodes.append(try Self.node(field, column))
-            leafColumns += column == .extensionName ? [.extensionName, .extensionValue] : [column]
         }
-        do throws(ParquetError) {
-            parquetSchema = try ParquetSchema(name: "table", fields: nodes)
+        guard leafColumns.contains(where: { if case .attribute = $0 { true } else { false } }) else {
+            throw Self.unsuitable("it has no column that an event has")
+        }
+        do {
+            parquetSchema = try ParquetSchema.make(for: try Schema(fields: included))
         } catch {
-            throw Self.unsuitable(error.message)
+            throw Self.unsuitable("\(error)")
         }
-        guard !leafColumns.isEmpty else { throw Self.unsuitable("it has no column that an event has") }
+        guard parquetSchema.leaves.count == leafColumns.count else {
+            throw Self.unsuitable(
+                "its columns have \(parquetSchema.leaves.count) parts for \(leafColumns.count) values")
+        }
         self.leafColumns = leafColumns
+        self.fields = fields
         do throws(ParquetError) {
             writerOptions = try ParquetWriterOptions(tableProperties: metadata.properties)
         } catch {
@@ -64,9 +93,10 @@ package struct EventLayout: Sendable {
         var location = metadata.properties["write.data.path"] ?? "\(metadata.location)/data"
         while location.hasSuffix("/") { location.removeLast() }
         dataLocation = location
-        var partitionings = [PartitionGranularity.hour: try Self.partitioning(metadata.defaultSpec, schema)]
-        for (granularity, spec) in EventTable.granularitySpecs(of: metadata) ?? [:] {
-            partitionings[granularity] = try Self.partitioning(spec, schema)
+        var partitionings = [PartitionGranularity.hour: try Self.partitioning(metadata.defaultSpec, schema, shape)]
+        let specs = shape == .quarantine ? nil : EventTable.granularitySpecs(of: metadata)
+        for (granularity, spec) in specs ?? [:] {
+            partitionings[granularity] = try Self.partitioning(spec, schema, shape)
         }
         self.partitionings = partitionings
     }
@@ -75,43 +105,21 @@ package struct EventLayout: Sendable {
         CommitError(.unsuitableTable, "the collector cannot write this table: \(why)")
     }
 
-    private static func node(_ field: NestedField, _ column: EventColumn) throws(CommitError) -> SchemaNode {
-        let repetition: Repetition = field.required ? .required : .optional
-        let id = Int32(clamping: field.id)
-        switch (column, field.type) {
-        case (.time, .timestamptz), (.receivedAt, .timestamptz):
-            return .primitive(
-                field.name, .int64, repetition, logical: .timestamp(unit: .microseconds, isAdjustedToUTC: true),
-                fieldID: id)
-        case (.time, .timestamp), (.receivedAt, .timestamp):
-            return .primitive(
-                field.name, .int64, repetition, logical: .timestamp(unit: .microseconds, isAdjustedToUTC: false),
-                fieldID: id)
-        case (.year, .int), (.month, .int), (.day, .int), (.hour, .int):
-            return .primitive(field.name, .int32, repetition, fieldID: id)
-        case (.extensionName, .map(let map)) where map.key == .string && map.value == .string:
-            return .map(
-                field.name, repetition, fieldID: id,
-                key: .string("key", .required, fieldID: Int32(clamping: map.keyID)),
-                value: .string(
-                    "value", map.valueRequired ? .required : .optional, fieldID: Int32(clamping: map.valueID)))
-        case (.time, _), (.receivedAt, _), (.year, _), (.month, _), (.day, _), (.hour, _), (.extensionName, _):
-            break
-        case (_, .string): return .string(field.name, repetition, fieldID: id)
-        default: break
-        }
-        throw unsuitable("the column \"\(field.name)\" has another type than the event table's")
-    }
-
     /// Every buffer has one type and one hour of time: only what these two decide can divide files.
     private static func partitioning(
-        _ spec: PartitionSpec, _ schema: Schema
+        _ spec: PartitionSpec, _ schema: Schema, _ shape: TableShape
     ) throws(CommitError) -> Partitioning {
         var columns: [EventColumn] = []
         var types: [IcebergType] = []
         for field in spec.fields {
             let source = schema.field(id: field.sourceID)
-            let column = source.flatMap { EventTable.columnsByName[$0.name] } ?? .data
+            let column =
+                try source.flatMap { source throws(CommitError) in
+                    guard case .attribute(let column)? = try ColumnSource.source(of: source, in: shape) else {
+                        return nil
+                    }
+                    return column
+                } ?? EventColumn.data
             let isKnown: Bool =
                 switch (column, field.transform) {
                 case (_, .void), (.type, .identity), (.type, .truncate), (.type, .bucket), (.time, .hour),
@@ -181,11 +189,10 @@ package struct EventLayout: Sendable {
     ///
     /// Cost: CPU-bound; the file lies in memory, and the rows of one row group do once more.
     package func encode(_ buffers: [BatchMachine.Buffer]) throws(CommitError) -> ParquetFile {
-        do throws(ParquetError) {
+        do {
             var writer = try ParquetWriter(schema: parquetSchema, options: writerOptions)
             for rows in buffers.lazy.flatMap(\.rows) {
-                let columns = zip(leafColumns, parquetSchema.leaves).map { rows.leafColumn($0, $1) }
-                try writer.append(RowGroup(columns: columns, rowCount: rows.count))
+                try writer.append(RowGroup(columns: try columns(of: rows), rowCount: rows.count))
             }
             return try writer.finish()
         } catch {
@@ -193,4 +200,86 @@ package struct EventLayout: Sendable {
                 .failed, "the events of \(buffers.first?.partition.type ?? "a batch") cannot be encoded: \(error)")
         }
     }
+
+    private func columns(of rows: EventRows) throws(CommitError) -> [LeafColumn] {
+        let taken = try fieldColumns(of: rows)
+        return zip(leafColumns, parquetSchema.leaves).map { source, leaf in
+            switch source {
+            case .attribute(let column): rows.leafColumn(column, leaf)
+            case .extensionText(let name): rows.extensionTexts(named: name, leaf)
+            case .extensionNumber(let name):
+                Self.numbers(rows.extensionTexts(named: name, leaf), leaf, rows: rows.count)
+            case .field(let index, let otherwise):
+                if let otherwise {
+                    Self.filled(taken[index], with: rows.leafColumn(otherwise, leaf), leaf, rows: rows.count)
+                } else {
+                    taken[index]
+                }
+            }
+        }
+    }
+
+    /// The columns of `fields`, every row's data read once.
+    private func fieldColumns(of rows: EventRows) throws(CommitError) -> [LeafColumn] {
+        guard !fields.isEmpty else { return [] }
+        var shredder = try FieldShredder(fields)
+        try rows.forEachData { (data) throws(CommitError) in try shredder.append(data) }
+        var columns: [LeafColumn] = []
+        for (source, leaf) in zip(leafColumns, parquetSchema.leaves) {
+            guard case .field(let index, _) = source else { continue }
+            let (values, count) = try shredder.column(index, leaf)
+            if count > 0 { unfit.add(count, to: fields[index].column) }
+            columns.append(values)
+        }
+        return columns
+    }
+
+    private static func isPresent(_ column: LeafColumn, _ row: Int) -> Bool {
+        column.definitionLevels.isEmpty || column.definitionLevels[row] == column.maxDefinitionLevel
+    }
+
+    /// `column` with the values of `other` where it is null. Both flat, of text or 64-bit numbers.
+    private static func filled(
+        _ column: LeafColumn, with other: LeafColumn, _ leaf: SchemaLeaf, rows: Int
+    ) -> LeafColumn {
+        guard column.nullCount > 0 else { return column }
+        var result = LeafColumn(leaf)
+        var next = (0, 0)
+        for row in 0..<rows {
+            let isOwn = isPresent(column, row)
+            let isOther = isPresent(other, row)
+            switch isOwn ? column.values : other.values {
+            case _ where !isOwn && !isOther: result.appendNull()
+            case .byteArray(let texts): texts.withBytes(at: isOwn ? next.0 : next.1) { result.append($0) }
+            case .int64(let numbers): result.append(numbers[isOwn ? next.0 : next.1])
+            default: result.appendNull()
+            }
+            next.0 += isOwn ? 1 : 0
+            next.1 += isOther ? 1 : 0
+        }
+        return result
+    }
+
+    private static func numbers(_ texts: LeafColumn, _ leaf: SchemaLeaf, rows: Int) -> LeafColumn {
+        var result = LeafColumn(leaf)
+        var next = 0
+        for row in 0..<rows {
+            guard isPresent(texts, row), case .byteArray(let values) = texts.values else {
+                result.appendNull()
+                continue
+            }
+            if let number = Int32(values.string(at: next)) { result.append(number) } else { result.appendNull() }
+            next += 1
+        }
+        return result
+    }
+}
+
+/// How many values did not fit their column, by column.
+package final class UnfitValues: Sendable {
+    private let counts = Mutex<[String: Int]>([:])
+
+    func add(_ count: Int, to column: String) { counts.withLock { $0[column, default: 0] += count } }
+
+    package var byColumn: [String: Int] { counts.withLock { $0 } }
 }

@@ -16,9 +16,12 @@ package actor TableCommitter {
         /// nil: the catalog chooses. Only for creating the table.
         package var location: String?
         package var logID: UUID
+        /// What the table is for.
+        package var shape = TableShape.events
         package var backoff = Backoff()
         package var uploadsAtOnce = 4
-        /// Add the optional columns an event table lacks, and the partition specs for late events.
+        /// Add the optional columns a table lacks, widen those that are too narrow, and add the partition specs for late
+        /// events.
         package var evolvesSchema = true
         /// When late events go to days and months.
         package var granularity = GranularityLimits()
@@ -57,9 +60,12 @@ package actor TableCommitter {
         /// For each buffer of the batch, in its order, which of `files` holds it; empty with them.
         package let fileOfBuffer: [Int]
         package let bytes: Int64
+        /// Values of `data` that did not fit their column, by column: they are null there.
+        package let unfit: [String: Int]
 
         package init(
-            watermark: UInt64, events: Int, snapshotID: Int64?, files: [String], fileOfBuffer: [Int], bytes: Int64
+            watermark: UInt64, events: Int, snapshotID: Int64?, files: [String], fileOfBuffer: [Int], bytes: Int64,
+            unfit: [String: Int] = [:]
         ) {
             self.watermark = watermark
             self.events = events
@@ -67,10 +73,11 @@ package actor TableCommitter {
             self.files = files
             self.fileOfBuffer = fileOfBuffer
             self.bytes = bytes
+            self.unfit = unfit
         }
     }
 
-    private let configuration: Configuration
+    private var configuration: Configuration
     private let catalog: any TableCatalog
     private let store: any ObjectStore
     private let loader: ManifestLoader
@@ -84,9 +91,13 @@ package actor TableCommitter {
     /// A table made here gets its specs even where tables are not to be evolved.
     private var hasMadeTable = false
     private var areSpecsRefused = false
+    private var areColumnsRefused = false
+    private var refusedColumns: [String] = []
     /// Whether the catalog takes properties and a snapshot in one commit.
     private var takesProperties = true
     private var troubled: Step?
+    /// Of the present batch.
+    private var unfit: [String: Int] = [:]
 
     /// - Parameter onTrouble: told why the present attempt failed, and nil once one succeeds.
     package init(
@@ -115,6 +126,12 @@ package actor TableCommitter {
     package func readWatermark() async throws(CommitError) -> UInt64? {
         try await load()
         return try watermark()
+    }
+
+    /// The table is to have this shape from the next batch on.
+    package func reshape(_ shape: TableShape) {
+        configuration.shape = shape
+        areColumnsRefused = false
     }
 
     /// Tells that the log now begins with `sequence`.
@@ -205,7 +222,7 @@ package actor TableCommitter {
     private func create() async throws(CommitError) -> LoadedTable {
         let creation: TableCreation
         do throws(IcebergError) {
-            creation = try EventTable.creation(location: configuration.location)
+            creation = try configuration.shape.creation(location: configuration.location)
         } catch {
             throw CommitError(.failed, error.description)
         }
@@ -274,9 +291,10 @@ package actor TableCommitter {
             if configuration.evolvesSchema { try await addColumns() }
             if configuration.evolvesSchema || hasMadeTable { try await addSpecs() }
             guard let table else { throw CommitError(.failed, "the table was not loaded") }
-            let layout = try EventLayout(table.metadata)
+            let layout = try EventLayout(table.metadata, shape: configuration.shape)
             let written = try await writer.write(batch, layout)
             succeeded(in: .storing)
+            unfit = layout.unfit.byColumn
             return (.stored, written)
         } catch {
             try report(error, during: .storing)
@@ -284,35 +302,49 @@ package actor TableCommitter {
         }
     }
 
-    /// Whatever comes of it, the table is written as it then is.
+    /// Whatever comes of it, the table is written as it then is. Another collector that adds the same at the same time
+    /// makes this one find the columns; one that adds others makes it try again on top of them.
     private func addColumns() async throws(CommitError) {
-        guard let metadata = table?.metadata else { return }
-        do throws(IcebergError) {
-            guard let change = try EventTable.evolution(of: metadata) else { return }
+        for _ in 0..<5 {
+            guard !areColumnsRefused, let metadata = table?.metadata else { return }
+            let evolution = try configuration.shape.evolution(of: metadata)
+            if evolution.refused != refusedColumns {
+                refusedColumns = evolution.refused
+                for why in evolution.refused {
+                    logger.warn(
+                        "a column is left as it is", ["table": configuration.table.description, "reason": why])
+                }
+            }
+            guard let change = evolution.change else { return }
             let outcome = await catalog.commit(
                 configuration.table, requirements: change.requirements, updates: change.updates)
             switch outcome {
-            case .committed: logger.info("added the columns the event table lacked")
-            case .rejected(let error): logger.warn("could not add columns", ["error": error.description])
-            case .unknown(let why): logger.warn("adding columns has an unknown outcome", ["error": why])
+            case .committed: logger.info("changed the columns", ["table": configuration.table.description])
+            case .rejected(let error):
+                areColumnsRefused = Self.isFinal(error)
+                logger.warn("could not change the columns", ["error": error.description])
+            case .unknown(let why): logger.warn("changing the columns has an unknown outcome", ["error": why])
             }
-        } catch {
-            throw CommitError(.failed, error.description)
+            try await load()
         }
-        try await load()
+    }
+
+    /// Whether a catalog that says so would say so again: it is not asked with every batch.
+    private static func isFinal(_ error: CatalogError) -> Bool {
+        [.badRequest, .unprocessable, .unsupportedOperation, .forbidden].contains(error.code)
     }
 
     /// As with columns; another collector that adds the same at the same time makes this one find them.
     private func addSpecs() async throws(CommitError) {
-        guard !areSpecsRefused, let metadata = table?.metadata, let change = EventTable.partitioning(of: metadata)
+        guard !areSpecsRefused, configuration.shape != .quarantine, let metadata = table?.metadata,
+            let change = EventTable.partitioning(of: metadata)
         else { return }
         let outcome = await catalog.commit(
             configuration.table, requirements: change.requirements, updates: change.updates)
         switch outcome {
         case .committed: logger.info("added the partition specs for late events")
         case .rejected(let error):
-            // A catalog that will not have them is not asked again with every batch.
-            areSpecsRefused = [.badRequest, .unprocessable, .unsupportedOperation, .forbidden].contains(error.code)
+            areSpecsRefused = Self.isFinal(error)
             logger.warn("could not add partition specs", ["error": error.description])
         case .unknown(let why): logger.warn("adding partition specs has an unknown outcome", ["error": why])
         }
@@ -420,7 +452,7 @@ package actor TableCommitter {
         return Receipt(
             watermark: watermark, events: batch.events, snapshotID: snapshot?.snapshotID,
             files: stored.files.map(\.path), fileOfBuffer: stored.fileOfBuffer,
-            bytes: stored.files.reduce(0) { $0 + $1.fileSizeBytes })
+            bytes: stored.files.reduce(0) { $0 + $1.fileSizeBytes }, unfit: stored.files.isEmpty ? [:] : unfit)
     }
 
     static func failpointFailure() -> CommitError { CommitError(.unavailable, "a failpoint is armed") }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "CSimdJSONEvents.h"
+#include "CSimdJSONFields.h"
 
 #ifdef __cplusplus
 extern "C" {
