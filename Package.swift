@@ -212,7 +212,7 @@ let layers = [
                     "ParquetFormat",
                     "PuffinFormat",
                     "ObjectStore",
-                    "IcebergSpec", "IcebergTable", "IcebergData", "WriteAheadLog",
+                    "IcebergSpec", "IcebergTable", "IcebergData", "Events", "WriteAheadLog",
                 ]),
         ]),
 ]

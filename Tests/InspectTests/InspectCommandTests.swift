@@ -87,6 +87,40 @@ import WriteAheadLog
         #expect(first["bytes after the last whole record"] == 3)
     }
 
+    @Test func `a damaged log is repaired when that is asked for, and only then`() async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "log-\(Clocks.UUID.random())").path
+        defer { do { try FileManager.default.removeItem(atPath: directory) } catch {} }
+        let storage = try DirectoryStorage(path: directory)
+        let log = try WriteAheadLog(storage: storage)
+        try log.start { _, _ in }
+        for text in ["a", "bb", "ccc"] { _ = try await log.append(Array(text.utf8)) }
+        log.close()
+        let held = await InspectCommand.run(["log-repair", directory])
+        #expect(held.exitCode == 1 && held.problem.contains("another process"))
+        try storage.unlock()
+        let name = "\(directory)/\(LogFormat.segmentName(first: 1))"
+        var bytes = try Data(contentsOf: URL(filePath: name))
+        bytes[70] ^= 1
+        try bytes.write(to: URL(filePath: name))
+
+        let shown = await InspectCommand.run(["--json", "log-repair", directory])
+        #expect(shown.exitCode == 0, "\(shown.problem)")
+        let plan = try JSONValue.parse(shown.output)
+        #expect(plan["records lost"] == 1)
+        #expect(plan["segments"]?.array?.first?["lost"]?.array?.first?["from"] == 2)
+        #expect(try Data(contentsOf: URL(filePath: name)) == bytes)
+        #expect((await InspectCommand.run(["log-repair", directory, "--apply=yes"])).exitCode == 2)
+
+        let repaired = await InspectCommand.run(["--json", "log-repair", "--apply", directory])
+        #expect(repaired.exitCode == 0, "\(repaired.problem)")
+        #expect(try Data(contentsOf: URL(filePath: name + ".damaged")) == bytes)
+        let again = try WriteAheadLog(storage: DirectoryStorage(path: directory))
+        var found: [UInt64: Int] = [:]
+        try again.forEachRecord(from: 0) { found[$0] = $1.count }
+        #expect(found == [1: 1, 2: 16, 3: 3])
+        #expect((await InspectCommand.run(["log-repair", "\(directory)/nowhere"])).exitCode == 1)
+    }
+
     @Test func `a local store needs no setup`() async {
         let root = FileManager.default.temporaryDirectory.appending(path: "store-\(Clocks.UUID.random())").path
         defer { try? FileManager.default.removeItem(atPath: root) }

@@ -91,7 +91,8 @@ enum LogOpening {
                 return .failure(
                     LogError(
                         .corrupt,
-                        "the records \(before.next) to \(first - 1) of the log are missing: a segment was removed. "
+                        "the log segment \(LogFormat.segmentName(first: before.first)) ends at byte \(before.validBytes): "
+                            + "record \(before.next) to record \(first &- 1), up to the next segment, are missing. "
                             + LogRecovery.advice))
             }
             let bytes = try storage.read(LogFormat.segmentName(first: first))

@@ -25,7 +25,10 @@ enum LogRecovery {
         if let problem = LogFormat.problem(ofHeader: bytes, identity, first: first) {
             // The header is synced before the first frame is written: a file that ends with it has lost nothing.
             guard isLast, bytes.count <= LogFormat.headerBytes else {
-                throw LogError(.corrupt, "the log segment \(name) cannot be used: \(problem). \(advice)")
+                throw LogError(
+                    .corrupt,
+                    "the log segment \(name) is damaged at byte 0: \(problem), and so record \(first) and all behind it "
+                        + "are not read. \(advice)")
             }
             return Segment(first: first, next: first, validBytes: 0, fileBytes: bytes.count, needsHeader: true)
         }
@@ -49,22 +52,33 @@ enum LogRecovery {
     }
 
     static let advice =
-        "Restore the directory from a copy, or move it away to begin a new log; events of this one that are not yet in "
-        + "the table are then lost"
+        "Restore the directory from a copy, or let `analytics-inspect log-repair` say what can be saved, or move the "
+        + "directory away to begin a new log; events of this one that are not yet in the table are then lost"
 
     /// Whether a whole frame behind `offset` states that `lost` had been synced.
     private static func hasProof(
         _ bytes: UnsafeRawBufferPointer, after offset: Int, seed: UInt32, lost: UInt64
     ) -> Bool {
-        guard bytes.count - offset > LogFormat.frameHeaderBytes else { return false }
+        nextFrame(bytes, after: offset, seed: seed, lost: lost) { $0.syncedThrough >= lost } != nil
+    }
+
+    /// The first whole frame behind `offset` of a record behind `lost` that is as `isSought` says. Cost: linear, but for
+    /// bytes that look like many heads of frames.
+    static func nextFrame(
+        _ bytes: UnsafeRawBufferPointer, after offset: Int, seed: UInt32, lost: UInt64,
+        where isSought: (LogFormat.Frame) -> Bool = { _ in true }
+    ) -> (frame: LogFormat.Frame, offset: Int)? {
+        guard bytes.count - offset > LogFormat.frameHeaderBytes else { return nil }
         for candidate in (offset + 1)..<(bytes.count - LogFormat.frameHeaderBytes + 1) {
             // The cheap tests first: the checksum of every stated length at every byte would be quadratic.
             let sequence = bytes.loadUnaligned(fromByteOffset: candidate + 8, as: UInt64.self).littleEndian
             guard sequence > lost, sequence - lost <= UInt64(bytes.count) else { continue }
             let synced = bytes.loadUnaligned(fromByteOffset: candidate + 16, as: UInt64.self).littleEndian
-            guard synced >= lost, synced < sequence else { continue }
-            if LogFormat.frame(bytes, at: candidate, seed: seed) != nil { return true }
+            guard synced < sequence else { continue }
+            if let frame = LogFormat.frame(bytes, at: candidate, seed: seed), isSought(frame) {
+                return (frame, candidate)
+            }
         }
-        return false
+        return nil
     }
 }

@@ -6,8 +6,11 @@ struct Command: Sendable {
 
     struct Option: Sendable {
         let name: String
+        /// Empty for an option that takes none.
         let value: String
         let summary: String
+
+        var synopsis: String { value.isEmpty ? name : "\(name) \(value)" }
     }
 
     let name: String
@@ -31,6 +34,7 @@ struct Command: Sendable {
     }
 
     static let optionNames = Set(all.flatMap { $0.options.map(\.name) })
+    static let flagNames = Set(all.flatMap { $0.options.filter(\.value.isEmpty).map(\.name) })
 
     /// - Throws: `.usage` for a wrong number of operands, or an option of another command.
     func check(_ invocation: Invocation) throws(InspectError) {
@@ -49,7 +53,7 @@ struct Command: Sendable {
         var lines = ["usage: analytics-inspect [--json] \(synopsis)", "", summary]
         if !options.isEmpty { lines.append("") }
         for option in options {
-            lines.append("  \(Self.padded("\(option.name) \(option.value)", 24)) \(option.summary)")
+            lines.append("  \(Self.padded(option.synopsis, 24)) \(option.summary)")
         }
         lines.append("")
         lines += examples.map { "  analytics-inspect \($0)" }
@@ -57,7 +61,7 @@ struct Command: Sendable {
     }
 
     private var synopsis: String {
-        ([name, operands] + options.map { "[\($0.name) \($0.value)]" }).filter { !$0.isEmpty }.joined(separator: " ")
+        ([name, operands] + options.map { "[\($0.synopsis)]" }).filter { !$0.isEmpty }.joined(separator: " ")
     }
 
     static var usage: String {

@@ -104,6 +104,11 @@ extension Command {
             summary: "segments and records of a write-ahead log; changes nothing", examples: ["log var/wal"],
             run: LogDescription.run),
         Command(
+            name: "log-repair", operands: "DIRECTORY",
+            options: [Option(name: "--apply", value: "", summary: "repair; without it nothing is changed")],
+            summary: "what a repair of a damaged log would lose; makes it with --apply",
+            examples: ["log-repair var/wal", "log-repair var/wal --apply"], run: LogRepairReport.run),
+        Command(
             name: "failpoints", operands: "", operandCount: 0...0,
             summary: "the names that ANALYTICS_FAILPOINTS takes in tests", examples: ["--json failpoints"],
             run: { _, report in

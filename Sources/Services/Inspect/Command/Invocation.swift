@@ -30,7 +30,9 @@ struct Invocation: Sendable {
         guard Command.optionNames.contains(name) else {
             throw InspectError(.usage, at: name, "no such option; --help lists all")
         }
-        guard let value = parts.count == 2 ? String(parts[1]) : rest.popFirst() else {
+        let isFlag = Command.flagNames.contains(name)
+        guard !isFlag || parts.count == 1 else { throw InspectError(.usage, at: name, "takes no value") }
+        guard let value = isFlag ? "" : parts.count == 2 ? String(parts[1]) : rest.popFirst() else {
             throw InspectError(.usage, at: name, "needs a value")
         }
         guard options.updateValue(value, forKey: name) == nil else {
