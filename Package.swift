@@ -51,11 +51,11 @@ let cLibraries: [CLibrary] = [
     .installed("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
     .installed("CRoaring", pkgConfig: nil, apt: "libroaring-dev"),
     .installed("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
-    .installed("CLibSSL", pkgConfig: "libssl", apt: "libssl-dev"),
-    .installed("CEpoll", pkgConfig: nil, apt: "libc6-dev"),
     .installed("CDuckDB", pkgConfig: "duckdb", apt: "libduckdb"),
     .shim("CSimdJSON", links: ["simdjson"]),
     .shim("CCurl", links: ["curl"]),
+    .shim("CEpoll", links: []),
+    .shim("CTLS", links: ["ssl", "crypto"]),
 ]
 
 let layers = [
@@ -95,7 +95,7 @@ let layers = [
             module("HTTP", uses: ["Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "CCurl"]),
             module(
                 "HTTPServer",
-                uses: ["Bytes", "Clocks", "HTTP", "Lifecycle", "CEpoll", "CLibSSL"]),
+                uses: ["Bytes", "Clocks", "HTTP", "Lifecycle", "CEpoll", "CTLS"]),
             module(
                 "ObjectStore",
                 uses: [

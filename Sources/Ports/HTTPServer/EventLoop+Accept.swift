@@ -40,7 +40,17 @@ extension EventLoop {
             setup.peers?.leave(peer)
             return turnAway(descriptor, .unknown, tls, count, "too many connections are open")
         }
-        add(descriptor, peer, tls?.session(descriptor))
+        guard let tls else {
+            add(descriptor, peer, nil)
+            return
+        }
+        guard let session = tls.session(descriptor) else {
+            setup.peers?.leave(peer)
+            counters.connections.wrappingSubtract(1, ordering: .relaxed)
+            close(descriptor)
+            return
+        }
+        add(descriptor, peer, session)
     }
 
     @discardableResult
