@@ -160,7 +160,9 @@ let layers = [
                 ]),
             module(
                 "CatalogAccess",
-                uses: ["Configuration", "HTTP", "ObjectStore", "IcebergCatalog", "ServiceHost"]),
+                uses: [
+                    "Clocks", "Configuration", "HTTP", "ObjectStore", "IcebergSpec", "IcebergCatalog", "ServiceHost",
+                ]),
         ]),
     Layer(
         folder: "Services",

@@ -17,7 +17,11 @@ package struct TableCatalogConfiguration: ConfigurationSection, Sendable {
     }
 
     package let choice: Choice
+    /// A bearer token, or `id:secret` for tokens of an OAuth 2 server.
     package let token: Secret?
+    /// nil: below the catalog's own URL.
+    package let tokenURL: EndpointURL?
+    package let tokenScope: String
     package let warehouse: String?
     /// nil only where the configuration is refused.
     package let table: TableIdentifier?
@@ -28,7 +32,13 @@ package struct TableCatalogConfiguration: ConfigurationSection, Sendable {
         table = Self.table(from: &reader)
         tableLocation = Self.location(from: &reader)
         choice = Self.choice(from: &reader)
-        token = reader.secret("R2_CATALOG_AUTH_TOKEN", "bearer token for the catalog at R2_CATALOG_ENDPOINT")
+        token = reader.secret(
+            "R2_CATALOG_AUTH_TOKEN",
+            "bearer token for the catalog at R2_CATALOG_ENDPOINT; <client id>:<secret> for OAuth 2 client credentials")
+        tokenURL = reader.url(
+            "R2_CATALOG_OAUTH_URI",
+            "where tokens are got with client credentials; unset: /v1/oauth/tokens of the catalog")
+        tokenScope = reader.string("R2_CATALOG_OAUTH_SCOPE", default: "catalog", "scope of these tokens")
         warehouse = reader.optionalString("R2_CATALOG_WAREHOUSE", "warehouse to ask the catalog for")
     }
 
@@ -69,9 +79,7 @@ package struct TableCatalogConfiguration: ConfigurationSection, Sendable {
         store: any ObjectStore, sourceBucket: BucketName, worker: Worker
     ) throws(HTTPClientError) -> any TableCatalog {
         if case .endpoint(let url) = choice {
-            let transport = CatalogTransport(
-                client: try worker.httpClient(), baseURL: url.description, token: token?.revealed)
-            return RESTCatalog(transport: transport, warehouse: warehouse)
+            return RESTCatalog(transport: try transport(to: url, worker), warehouse: warehouse)
         }
         if choice == .binding, let binding = try worker.binding(BindingName.catalog) {
             let transport = CatalogTransport { (request) async throws(HTTPClientError) in
@@ -82,5 +90,32 @@ package struct TableCatalogConfiguration: ConfigurationSection, Sendable {
         var locations: [TableIdentifier: ObjectKey] = [:]
         if let table { locations[table] = tableLocation }
         return DirectCatalog(store: store, bucket: sourceBucket, locations: locations)
+    }
+
+    /// The catalog that was chosen, and the store its tables are written to: `store`, but for tables for which a catalog
+    /// at `R2_CATALOG_ENDPOINT` gives credentials of its own.
+    package func openForWriting(
+        store: any ObjectStore, sourceBucket: BucketName, retries: RetryPolicy, worker: Worker
+    ) throws(HTTPClientError) -> (catalog: any TableCatalog, store: any ObjectStore) {
+        guard case .endpoint(let url) = choice else {
+            return (try open(store: store, sourceBucket: sourceBucket, worker: worker), store)
+        }
+        let catalog = RESTCatalog(
+            transport: try transport(to: url, worker), warehouse: warehouse, asksForCredentials: true)
+        let vended = VendedStore(store, catalog: catalog, http: try worker.httpClient(), retries: retries)
+        return (CredentialedCatalog(catalog, vended), vended)
+    }
+
+    private func transport(to url: EndpointURL, _ worker: Worker) throws(HTTPClientError) -> CatalogTransport {
+        let client = try worker.httpClient()
+        guard let credential = token?.revealed, let colon = credential.firstIndex(of: ":") else {
+            return CatalogTransport(client: client, baseURL: url.description, token: token?.revealed)
+        }
+        let tokens = OAuthTokenSource(
+            client: client,
+            tokenURL: tokenURL?.description ?? CatalogTransport.root(of: url.description) + "/v1/oauth/tokens",
+            clientID: String(credential[..<colon]), clientSecret: String(credential[credential.index(after: colon)...]),
+            scope: tokenScope)
+        return CatalogTransport(client: client, baseURL: url.description, tokens: tokens)
     }
 }

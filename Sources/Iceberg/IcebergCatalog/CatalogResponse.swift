@@ -54,7 +54,9 @@ enum CatalogResponse {
             let metadata = try TableMetadata(json: cursor.member("metadata").value)
             let location = try cursor.optional("metadata-location")?.string()
             let config = try cursor.optional("config")?.stringMap() ?? [:]
-            return LoadedTable(metadata: metadata, metadataLocation: location, config: config)
+            return LoadedTable(
+                metadata: metadata, metadataLocation: location, config: config,
+                credentials: try StorageCredential.list(in: cursor))
         } catch {
             throw CatalogError(.internalError, "the catalog's answer is no table: \(error)")
         }

@@ -13,12 +13,19 @@ public final class RESTCatalog: TableCatalog {
 
     private let transport: CatalogTransport
     private let warehouse: String?
+    private let asksForCredentials: Bool
     private let clock: any WallClock
     private let configuration = Mutex<RESTCatalogConfiguration?>(nil)
 
-    public init(transport: CatalogTransport, warehouse: String? = nil, clock: any WallClock = SystemClock()) {
+    /// - Parameter asksForCredentials: for the objects of each table that is loaded (`vended-credentials`); the catalog
+    ///   need not give any.
+    public init(
+        transport: CatalogTransport, warehouse: String? = nil, asksForCredentials: Bool = false,
+        clock: any WallClock = SystemClock()
+    ) {
         self.transport = transport
         self.warehouse = warehouse
+        self.asksForCredentials = asksForCredentials
         self.clock = clock
     }
 
@@ -71,6 +78,16 @@ public final class RESTCatalog: TableCatalog {
     public func loadTable(_ table: TableIdentifier) async throws(CatalogError) -> LoadedTable {
         let response = try await read(.get, "\(table.urlPath)?snapshots=all", on: .table)
         return try CatalogResponse.table(in: response)
+    }
+
+    /// New credentials for the table's objects; none from a catalog that gives none.
+    public func loadCredentials(_ table: TableIdentifier) async throws(CatalogError) -> [StorageCredential] {
+        let response = try await read(.get, "\(table.urlPath)/credentials", on: .table)
+        do {
+            return try StorageCredential.list(in: JSONCursor(try JSONValue.parse(response.body)))
+        } catch {
+            throw CatalogError(.internalError, "the catalog's credentials: \(error)")
+        }
     }
 
     public func createTable(
@@ -156,7 +173,7 @@ public final class RESTCatalog: TableCatalog {
         _ method: HTTPMethod, _ path: String, on subject: CatalogSubject
     ) async throws(CatalogError) -> HTTPResponse {
         let prefix = try await currentConfiguration().pathPrefix
-        let response = try await send(HTTPRequest(method: method, target: prefix + path))
+        let response = try await send(delegated(HTTPRequest(method: method, target: prefix + path)))
         guard (200..<300).contains(response.status) else { throw CatalogResponse.readError(response, on: subject) }
         return response
     }
@@ -214,9 +231,16 @@ public final class RESTCatalog: TableCatalog {
         }
     }
 
+    private func delegated(_ request: HTTPRequest) -> HTTPRequest {
+        guard asksForCredentials else { return request }
+        var request = request
+        request.headers["X-Iceberg-Access-Delegation"] = "vended-credentials"
+        return request
+    }
+
     /// A mutation, with a key by which the service recognises a repeat.
     private func request(_ method: HTTPMethod, _ target: String, _ body: JSONValue?) -> HTTPRequest {
-        var request = HTTPRequest(method: method, target: target)
+        var request = delegated(HTTPRequest(method: method, target: target))
         request.headers["Idempotency-Key"] = UUID.timeOrdered(at: clock.now()).description
         if let body {
             request.headers["Content-Type"] = "application/json"

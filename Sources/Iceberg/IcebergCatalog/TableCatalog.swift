@@ -50,11 +50,17 @@ public struct LoadedTable: Sendable {
     public let metadataLocation: String?
     /// What the catalog adds for clients: settings and credentials of the object store.
     public let config: [String: String]
+    /// Credentials by prefix, which go before those in `config`.
+    public let credentials: [StorageCredential]
 
-    public init(metadata: TableMetadata, metadataLocation: String?, config: [String: String] = [:]) {
+    public init(
+        metadata: TableMetadata, metadataLocation: String?, config: [String: String] = [:],
+        credentials: [StorageCredential] = []
+    ) {
         self.metadata = metadata
         self.metadataLocation = metadataLocation
         self.config = config
+        self.credentials = credentials
     }
 }
 

@@ -237,7 +237,7 @@ package actor TableCommitter {
                 }
             }
             do throws(CatalogError) {
-                let made = try await catalog.createTable(configuration.table, creation)
+                let made = try await make(creation)
                 hasMadeTable = true
                 logger.info("made the table", ["table": configuration.table.description])
                 return made
@@ -246,6 +246,24 @@ package actor TableCommitter {
             }
         } catch {
             throw CommitError(.unavailable, "the table cannot be made: \(error)")
+        }
+    }
+
+    /// Some catalogs choose where tables lie, and refuse any other place.
+    private func make(_ creation: TableCreation) async throws(CatalogError) -> LoadedTable {
+        do throws(CatalogError) {
+            return try await catalog.createTable(configuration.table, creation)
+        } catch {
+            guard creation.location != nil,
+                [.badRequest, .unprocessable, .unsupportedOperation, .forbidden].contains(error.code)
+            else { throw error }
+            var creation = creation
+            creation.location = nil
+            let made = try await catalog.createTable(configuration.table, creation)
+            logger.warn(
+                "the catalog refused the table's location and chose its own",
+                ["location": made.metadata.location, "error": error.description])
+            return made
         }
     }
 

@@ -139,9 +139,11 @@ package final class CollectorService: Sendable {
         committer.granularity = configuration.granularity
         committer.lives = lives
         committer.onSetback = { metrics.count($0) }
-        let catalog = try configuration.catalog.open(store: store, sourceBucket: bucket, worker: worker)
+        let tables = try configuration.catalog.openForWriting(
+            store: store, sourceBucket: bucket, retries: configuration.objectStore.retryPolicy, worker: worker)
         return TableCommitter(
-            committer, catalog: catalog, store: store, firstInLog: log.status.firstSequence, logger: worker.logger,
+            committer, catalog: tables.catalog, store: tables.store, firstInLog: log.status.firstSequence,
+            logger: worker.logger,
             onTrouble: onTrouble)
     }
 
