@@ -323,6 +323,11 @@ struct TableCommitterTests {
         await #expect { _ = try await copy.commit(batch(first: 3, last: 4)) } throws: {
             ($0 as? CommitError)?.code == .contradiction
         }
+        // Nor may it believe the watermark, and trim its own events by it.
+        let shorter = world.committer { $0.lives = storage.open(logEnd: 2) }
+        await #expect { _ = try await shorter.readWatermark() } throws: {
+            ($0 as? CommitError)?.message.contains("old copy") == true
+        }
         let third = world.committer { $0.lives = storage.open(logEnd: 4) }
         _ = try await third.commit(batch(first: 4, last: 4))
         #expect(try await world.ids() == expectedIDs(1...4))

@@ -12,7 +12,7 @@ import Testing
 @testable import Committing
 
 /// One record with these events, all of one type and hour.
-private func batch(_ events: [String], first: UInt64 = 1) throws -> SealedBatch {
+func eventBatch(_ events: [String], first: UInt64 = 1) throws -> SealedBatch {
     var machine = BatchMachine(limits: BatchLimits(), nextSequence: first)
     let texts = events.enumerated().map { index, members in
         let head =
@@ -78,6 +78,10 @@ extension World {
 }
 
 struct TableShapeTests {
+    private func batch(_ events: [String], first: UInt64 = 1) throws -> SealedBatch {
+        try eventBatch(events, first: first)
+    }
+
     private func make(_ world: World, _ fields: [NestedField], _ properties: [String: String] = [:]) async throws {
         _ = try await world.catalog.createTable(
             world.identifier, TableCreation(schema: try Schema(fields: fields), properties: properties))

@@ -75,8 +75,10 @@ package struct TableCatalogConfiguration: ConfigurationSection, Sendable {
     }
 
     /// The catalog that was chosen. Asks nothing of it yet.
+    ///
+    /// - Parameter others: where tables besides the event table lie without a catalog service.
     package func open(
-        store: any ObjectStore, sourceBucket: BucketName, worker: Worker
+        store: any ObjectStore, sourceBucket: BucketName, worker: Worker, others: [TableIdentifier: ObjectKey] = [:]
     ) throws(HTTPClientError) -> any TableCatalog {
         if case .endpoint(let url) = choice {
             return RESTCatalog(transport: try transport(to: url, worker), warehouse: warehouse)
@@ -87,7 +89,7 @@ package struct TableCatalogConfiguration: ConfigurationSection, Sendable {
             }
             return RESTCatalog(transport: transport, warehouse: warehouse)
         }
-        var locations: [TableIdentifier: ObjectKey] = [:]
+        var locations = others
         if let table { locations[table] = tableLocation }
         return DirectCatalog(store: store, bucket: sourceBucket, locations: locations)
     }
@@ -95,10 +97,11 @@ package struct TableCatalogConfiguration: ConfigurationSection, Sendable {
     /// The catalog that was chosen, and the store its tables are written to: `store`, but for tables for which a catalog
     /// at `R2_CATALOG_ENDPOINT` gives credentials of its own.
     package func openForWriting(
-        store: any ObjectStore, sourceBucket: BucketName, retries: RetryPolicy, worker: Worker
+        store: any ObjectStore, sourceBucket: BucketName, retries: RetryPolicy, worker: Worker,
+        others: [TableIdentifier: ObjectKey] = [:]
     ) throws(HTTPClientError) -> (catalog: any TableCatalog, store: any ObjectStore) {
         guard case .endpoint(let url) = choice else {
-            return (try open(store: store, sourceBucket: sourceBucket, worker: worker), store)
+            return (try open(store: store, sourceBucket: sourceBucket, worker: worker, others: others), store)
         }
         let catalog = RESTCatalog(
             transport: try transport(to: url, worker), warehouse: warehouse, asksForCredentials: true)

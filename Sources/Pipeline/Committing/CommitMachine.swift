@@ -74,6 +74,16 @@ package struct CommitMachine: Hashable, Sendable {
     /// What the commit of the present batch leaves in the table.
     package var mark: CommitMark? { fence.map { CommitMark(life: $0.life, token: token) } }
 
+    /// Looks at what the table says before anything is sealed: what it says may not be this log's.
+    ///
+    /// - Returns: why nothing may be committed or trimmed; nil when it may.
+    package mutating func judge(watermark: UInt64?, mark: CommitMark?) -> String? {
+        if case .stopped(let why) = state { return why }
+        guard let why = fence?.judge(mark, watermark: watermark) else { return nil }
+        state = .stopped(why)
+        return why
+    }
+
     /// Gives the batch up: its records are still in the log. What was attempted may land yet.
     package mutating func abandon() {
         if case .stopped = state { return }

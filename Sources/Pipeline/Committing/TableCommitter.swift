@@ -125,7 +125,9 @@ package actor TableCommitter {
     /// The watermark as the table has it now; makes the table if there is none. Tries once.
     package func readWatermark() async throws(CommitError) -> UInt64? {
         try await load()
-        return try watermark()
+        let found = try watermark()
+        if let why = machine.judge(watermark: found, mark: try mark()) { throw CommitError(.contradiction, why) }
+        return found
     }
 
     /// The table is to have this shape from the next batch on.
