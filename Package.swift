@@ -56,6 +56,7 @@ let cLibraries: [CLibrary] = [
     .shim("CCurl", links: ["curl"]),
     .shim("CEpoll", links: []),
     .shim("CTLS", links: ["ssl", "crypto"]),
+    .shim("CMaxMindDB", links: ["maxminddb"]),
 ]
 
 let layers = [
@@ -103,6 +104,7 @@ let layers = [
                     "Telemetry",
                 ]),
             module("DuckDB", uses: ["Bytes", "Clocks", "JSONFormat", "CDuckDB"]),
+            module("GeoIP", uses: ["Clocks", "Files", "CMaxMindDB"]),
         ]),
     Layer(
         folder: "Iceberg",
@@ -131,7 +133,7 @@ let layers = [
     Layer(
         folder: "Pipeline",
         modules: [
-            module("Events", uses: ["Bytes", "Clocks", "JSONFormat", "CSimdJSON"]),
+            module("Events", uses: ["Bytes", "Clocks", "Compression", "JSONFormat", "CSimdJSON"]),
             module("Schemas", uses: ["Bytes", "Clocks", "JSONFormat", "IcebergSpec", "CSimdJSON"]),
             module("WriteAheadLog", uses: ["Bytes", "Checksums", "Clocks", "Failpoints", "Files"]),
             module(
@@ -173,7 +175,8 @@ let layers = [
                     "Bytes", "Checksums", "Clocks", "Failpoints", "Compression", "JSONFormat", "Telemetry",
                     "Configuration",
                     "Lifecycle",
-                    "Files", "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec", "IcebergTable",
+                    "Files", "GeoIP", "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec",
+                    "IcebergTable",
                     "IcebergCatalog", "Events", "Schemas", "WriteAheadLog", "Batching", "Committing", "ServiceHost",
                     "CatalogAccess",
                 ]),

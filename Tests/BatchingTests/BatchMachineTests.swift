@@ -143,3 +143,43 @@ struct BatchMachineTests {
         #expect(rows.leafColumn(.hour, schema.leaves[4]).values.int32s == [1, 1, 1])
     }
 }
+
+struct ContextExtensionTests {
+    @Test func `agent and address become extensions, unless the event has its own`() throws {
+        let parser = EventParser(secret: EventKeySecret(low: 1, high: 2))
+        let now = Timestamp(microseconds: 7_000_000)
+        let events = [
+            #"{"specversion":"1.0","id":"1","type":"t","source":"s"}"#,
+            #"{"specversion":"1.0","id":"2","type":"t","source":"s","useragent":"own","useragents":"x"}"#,
+            #"{"specversion":"1.0","id":"3","type":"t","source":"s","data_base64":"AA=="}"#,
+        ]
+        let batch = try parser.parse(
+            EventRequest(contentType: "application/json", body: Array("[\(events.joined(separator: ","))]".utf8)),
+            at: now)
+        var context = EventContext(receivedAt: now)
+        context[.userAgent] = "curl"
+        context[.clientAddress] = "192.0.2.1"
+        var batches = BatchMachine(limits: BatchLimits(), nextSequence: 1)
+        let record = batch.record(context: context)
+        try record.withUnsafeBytes { try batches.append($0, sequence: 1, at: 0) }
+        let rows = try #require(batches.seal()?.buffers.first?.open)
+        func text(_ column: ByteArrayColumn, _ index: Int) -> String {
+            String(decoding: column.bytes[Int(column.offsets[index])..<Int(column.offsets[index + 1])], as: UTF8.self)
+        }
+        var found: [[String: String]] = []
+        var at = 0
+        for count in rows.extensionCounts {
+            found.append([:])
+            for _ in 0..<count {
+                found[found.count - 1][text(rows.extensionNames, at)] = text(rows.extensionValues, at)
+                at += 1
+            }
+        }
+        #expect(
+            found == [
+                ["useragent": "curl", "clientaddress": "192.0.2.1"],
+                ["useragent": "own", "useragents": "x", "clientaddress": "192.0.2.1"],
+                ["data_base64": "true", "useragent": "curl", "clientaddress": "192.0.2.1"],
+            ])
+    }
+}

@@ -76,7 +76,8 @@ struct DeadLetterTests {
                 "CF-Ray": "8f00a1b2c3d4e5f6-AMS", "cf-ipcountry": "NL", "CE-Id": "1", "ce-source": "s",
                 "Content-Type": "application/json",
             ])
-        let context = CollectorRoutes.eventContext(request, Timestamp(microseconds: 1))
+        var context = EventContext(receivedAt: Timestamp(microseconds: 1))
+        context.readCloudflareFields(request)
         #expect(context[.colo] == "AMS" && context[.country] == "NL" && context[.city] == nil)
         let event = CollectorRoutes.eventRequest(request)
         #expect(event.attributes.map(\.name) == ["id", "source"] && event.contentType == "application/json")

@@ -94,9 +94,11 @@ package struct BatchMachine: Sendable {
         precondition(sequence == nextSequence, "records are taken in order, without gaps")
         let head = try EventRecord(record)
         let eventsBefore = events
-        let fields = EventContext.Field.allCases.map { head.context[$0].map { Array($0.utf8) } }
+        let fields = EventContext.Field.columns.map { head.context[$0].map { Array($0.utf8) } }
         let hasContext = fields.contains { $0 != nil }
-        let contextBytes = fields.reduce(0) { $0 + ($1?.count ?? 0) }
+        let extensions = EventRows.contextExtensions(head.context)
+        let contextBytes =
+            fields.reduce(0) { $0 + ($1?.count ?? 0) } + extensions.reduce(0) { $0 + $1.name.count + $1.value.count }
         var at = head.eventsOffset
         for _ in 0..<head.count {
             guard let event = EncodedEvent(record, at: at) else {
@@ -109,7 +111,7 @@ package struct BatchMachine: Sendable {
             let before = buffers[index].open.bytes
             buffers[index].open.append(
                 event, in: record, receivedAt: head.context.receivedAt.microseconds, context: fields,
-                hasContext: hasContext)
+                hasContext: hasContext, extensions: extensions)
             bytes += buffers[index].open.bytes - before + contextBytes
             closeIfFull(index)
         }

@@ -34,10 +34,10 @@ package struct EventRows: Sendable {
     private var dataContentTypes = OptionalBytes()
     private var dataSchemas = OptionalBytes()
     private var data = OptionalBytes()
-    private var extensionCounts: [UInt8] = []
-    private var extensionNames = ByteArrayColumn()
-    private var extensionValues = ByteArrayColumn()
-    private var context = [OptionalBytes](repeating: OptionalBytes(), count: EventContext.Field.allCases.count)
+    private(set) var extensionCounts: [UInt8] = []
+    private(set) var extensionNames = ByteArrayColumn()
+    private(set) var extensionValues = ByteArrayColumn()
+    private var context = [OptionalBytes](repeating: OptionalBytes(), count: EventContext.Field.columns.count)
 
     /// What a row takes besides its bytes: times, offsets, levels.
     private static let rowBytes = 48
@@ -46,10 +46,19 @@ package struct EventRows: Sendable {
 
     package init(_ partition: EventPartition) { self.partition = partition }
 
-    /// Appends one event. `context` holds the UTF-8 of the request's context, nil where there is none.
+    /// What of a request's context is stored as extensions, as UTF-8.
+    static func contextExtensions(_ context: EventContext) -> [(name: [UInt8], value: [UInt8])] {
+        EventContext.Field.extensions.compactMap { field in
+            guard let value = context[field], let name = field.extensionName else { return nil }
+            return (Array(name.utf8), Array(value.utf8))
+        }
+    }
+
+    /// Appends one event. `context` holds the UTF-8 of the request's context, nil where there is none; `extensions` those
+    /// parts of it that each event gets as extensions, unless it brings its own.
     mutating func append(
         _ event: EncodedEvent, in raw: UnsafeRawBufferPointer, receivedAt moment: Int64, context fields: [[UInt8]?],
-        hasContext: Bool
+        hasContext: Bool, extensions: [(name: [UInt8], value: [UInt8])] = []
     ) {
         func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: raw[range]) }
         let row = count
@@ -62,7 +71,9 @@ package struct EventRows: Sendable {
         if !event.dataContentType.isEmpty { dataContentTypes.append(slice(event.dataContentType), row: row) }
         if !event.dataSchema.isEmpty { dataSchemas.append(slice(event.dataSchema), row: row) }
         if event.hasData { data.append(slice(event.data), row: row) }
-        if !event.extensions.isEmpty || event.isBase64 { appendExtensions(event, raw, row: row) }
+        if !event.extensions.isEmpty || event.isBase64 || !extensions.isEmpty {
+            appendExtensions(event, raw, extensions, row: row)
+        }
         if hasContext {
             for (index, field) in fields.enumerated() {
                 guard let field else { continue }
@@ -73,7 +84,9 @@ package struct EventRows: Sendable {
         bytes += event.end - event.id.lowerBound + Self.rowBytes
     }
 
-    private mutating func appendExtensions(_ event: EncodedEvent, _ raw: UnsafeRawBufferPointer, row: Int) {
+    private mutating func appendExtensions(
+        _ event: EncodedEvent, _ raw: UnsafeRawBufferPointer, _ more: [(name: [UInt8], value: [UInt8])], row: Int
+    ) {
         if extensionCounts.count < row {
             extensionCounts.append(contentsOf: repeatElement(0, count: row - extensionCounts.count))
         }
@@ -88,7 +101,21 @@ package struct EventRows: Sendable {
             extensionValues.append(Self.base64MarkerValue)
             entries += 1
         }
+        for (name, value) in more where !Self.has(event, raw, name) {
+            extensionNames.append(name)
+            extensionValues.append(value)
+            entries += 1
+        }
         extensionCounts.append(entries)
+    }
+
+    private static func has(_ event: EncodedEvent, _ raw: UnsafeRawBufferPointer, _ name: [UInt8]) -> Bool {
+        guard !event.extensions.isEmpty else { return false }
+        var found = false
+        _ = event.forEachExtension(raw) { range, _ in
+            if range.count == name.count, raw[range].elementsEqual(name) { found = true }
+        }
+        return found
     }
 
     // MARK: - As columns of a file

@@ -43,11 +43,14 @@ extension EventParser {
         let batch = try parser.parseBody(
             event, framing: Int(CEVENTS_FRAMING_SINGLE), source: Self.bareSource, at: now, random)
         // Ranges of the made-up text mean nothing to the caller: what was sent is the body.
+        let text = 0..<request.body.count
         let rejections = batch.rejections.map {
-            EventRejection(
-                index: 0, id: $0.id, reason: $0.reason, attribute: $0.attribute, text: 0..<request.body.count)
+            EventRejection(index: 0, id: $0.id, reason: $0.reason, attribute: $0.attribute, text: text)
         }
-        return EventBatch(encoded: batch.encoded, accepted: batch.accepted, rejections: rejections)
+        let accepted = batch.accepted.map {
+            EventBatch.Accepted(index: 0, key: $0.key, range: $0.range, text: text)
+        }
+        return EventBatch(encoded: batch.encoded, accepted: accepted, rejections: rejections)
     }
 
     private func appendMember(_ name: String, to event: inout [UInt8]) {

@@ -57,22 +57,3 @@ package struct EventKeySecret: Hashable, Sendable {
         self.high = high
     }
 }
-
-/// What the collector knows of a request besides its events: the columns `cf_*`, and when it came.
-package struct EventContext: Hashable, Sendable {
-    /// The columns in the order of the event table.
-    package enum Field: Int, CaseIterable, Sendable {
-        case colo, country, city, continent, postalCode, region, timezone, httpProtocol, tlsVersion, tlsCipher
-    }
-
-    package var receivedAt: Timestamp
-    private var values = [String?](repeating: nil, count: Field.allCases.count)
-
-    package init(receivedAt: Timestamp) { self.receivedAt = receivedAt }
-
-    /// Values are cut to 1,024 bytes; an empty one counts as missing.
-    package subscript(field: Field) -> String? {
-        get { values[field.rawValue] }
-        set { values[field.rawValue] = newValue.flatMap { $0.isEmpty ? nil : String($0.prefix(256)) } }
-    }
-}

@@ -5,6 +5,8 @@ package struct EventBatch: Sendable {
         package let index: Int
         package let key: EventKey
         package let range: Range<Int>
+        /// The event as it was sent: a range of the body.
+        package let text: Range<Int>
     }
 
     package let encoded: [UInt8]

@@ -2,27 +2,6 @@ import CSimdJSON
 import Bytes
 import Clocks
 
-/// A request with events, as far as the meaning of the events needs it.
-package struct EventRequest: Sendable {
-    /// The field `Content-Type`.
-    package var contentType: String?
-    /// The fields whose name begins with `ce-`, without that, in lowercase: the attributes of binary mode.
-    package var attributes: [(name: String, value: String)]
-    /// The field `Origin`.
-    package var origin: String?
-    /// Decompressed.
-    package var body: [UInt8]
-
-    package init(
-        contentType: String?, attributes: [(name: String, value: String)] = [], origin: String? = nil, body: [UInt8]
-    ) {
-        self.contentType = contentType
-        self.attributes = attributes
-        self.origin = origin
-        self.body = body
-    }
-}
-
 /// Reads the events of a request: CloudEvents 1.0 over HTTP in structured, batched and binary mode, JSON arrays,
 /// `{"events":[…]}`, lines of JSON, and bare events.
 ///
@@ -80,7 +59,7 @@ package struct EventParser: Sendable {
                         + "application/cloudevents-batch+json are")
             }
         }
-        if request.attributes.contains(where: { $0.name == "specversion" }) { return .binary }
+        if request.isBinary { return .binary }
         switch mediaType {
         case "", "application/json", "text/json", "text/plain": return .framed(Int(CEVENTS_FRAMING_DETECT))
         case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
@@ -90,8 +69,9 @@ package struct EventParser: Sendable {
             throw EventBodyError(
                 .unsupportedMediaType,
                 "the content type \(mediaType) is not supported: application/cloudevents+json, "
-                    + "application/cloudevents-batch+json, application/json, application/x-ndjson and text/plain are, "
-                    + "and any other in binary mode, with a ce-specversion field")
+                    + "application/cloudevents-batch+json, application/json, application/x-ndjson, text/plain and "
+                    + "application/x-www-form-urlencoded are, and any other in binary mode, with a ce-specversion field"
+            )
         }
     }
 
@@ -156,7 +136,8 @@ package struct EventParser: Sendable {
                 accepted.append(
                     EventBatch.Accepted(
                         index: index, key: EventKey(low: verdict.key_low, high: verdict.key_high),
-                        range: start..<start + verdict.encoded_length))
+                        range: start..<start + verdict.encoded_length,
+                        text: verdict.text_offset..<verdict.text_offset + verdict.text_length))
             } else {
                 let start = verdict.text_offset
                 rejections.append(

@@ -3,11 +3,11 @@ import Clocks
 
 /// The events of one request as one record of the log.
 ///
-/// Layout, little-endian: u8 version (1) · u8 reserved (0) · u16 bit set of the context's fields that follow · i64 moment
+/// Layout, little-endian: u8 version (1, or 2 when a field behind the first ten is there) · u8 reserved (0) · u16 bit set of the context's fields that follow · i64 moment
 /// of receipt in microseconds · u32 number of events · for each field present u16 length and bytes · the events
 /// (`EncodedEvent`), one behind the other.
 package struct EventRecord {
-    package static let version: UInt8 = 1
+    package static let versions: ClosedRange<UInt8> = 1...2
     static let headerBytes = 16
 
     package let context: EventContext
@@ -20,9 +20,9 @@ package struct EventRecord {
     /// - Throws: `.failed` for a version of another program, or for bytes that are no record.
     package init(_ bytes: UnsafeRawBufferPointer) throws(EventBodyError) {
         guard bytes.count >= Self.headerBytes else { throw EventBodyError(.failed, "the record is cut short") }
-        guard bytes[0] == Self.version else {
+        guard Self.versions.contains(bytes[0]) else {
             throw EventBodyError(
-                .failed, "the record has version \(bytes[0]); this program reads version \(Self.version)")
+                .failed, "the record has version \(bytes[0]); this program reads versions 1 and 2")
         }
         func load<T: FixedWidthInteger>(_ at: Int, _ type: T.Type) -> T {
             T(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: T.self))
@@ -48,7 +48,7 @@ package struct EventRecord {
     package static func appendHeader(context: EventContext, count: Int, to bytes: inout [UInt8]) {
         let fields = EventContext.Field.allCases
         let present = fields.reduce(UInt16(0)) { $0 | (context[$1] == nil ? 0 : 1 << UInt16($1.rawValue)) }
-        bytes.append(version)
+        bytes.append(present >> EventContext.Field.columns.count == 0 ? 1 : 2)
         bytes.append(0)
         bytes.appendLittleEndian(present)
         bytes.appendLittleEndian(context.receivedAt.microseconds)

@@ -19,6 +19,10 @@ package struct EventRejection: Hashable, Sendable {
         case notAnEvent = "not_an_event"
         case invalidBase64 = "invalid_base64"
         case tooManyExtensions = "too_many_extensions"
+        /// The sender's key is not for events of this type.
+        case typeNotAllowed = "type_not_allowed"
+        /// The event says that it is of a time too far ahead.
+        case timeOutOfRange = "time_out_of_range"
 
         init(problem: UInt32) {
             self =
@@ -49,14 +53,19 @@ package struct EventRejection: Hashable, Sendable {
     package let reason: Reason
     /// The attribute at fault; empty when it is the event as a whole.
     package let attribute: String
+    /// What is wrong, where the reason does not say it all.
+    package let detail: String?
     /// The event as it was sent: a range of the body.
     package let text: Range<Int>
 
-    package init(index: Int, id: String?, reason: Reason, attribute: String = "", text: Range<Int>) {
+    package init(
+        index: Int, id: String?, reason: Reason, attribute: String = "", detail: String? = nil, text: Range<Int>
+    ) {
         self.index = index
         self.id = id
         self.reason = reason
         self.attribute = attribute
+        self.detail = detail
         self.text = text
     }
 
@@ -66,11 +75,17 @@ package struct EventRejection: Hashable, Sendable {
         case .eventTooLarge: "EventTooLargeException"
         case .specVersion: "UnsupportedSpecVersionException"
         case .notJSON: "MalformedJSONException"
+        case .typeNotAllowed: "ForbiddenException"
         default: "InvalidEventException"
         }
     }
 
     package var message: String {
+        guard let detail else { return reasonMessage }
+        return "\(reasonMessage): \(detail)"
+    }
+
+    private var reasonMessage: String {
         switch reason {
         case .notAnObject: "an event is a JSON object"
         case .missingAttribute: "the attribute \"\(attribute)\" is required"
@@ -89,6 +104,8 @@ package struct EventRejection: Hashable, Sendable {
         case .notAnEvent: "neither a CloudEvent (no \"specversion\") nor a bare event (no \"event_type\")"
         case .invalidBase64: "the value of \"\(attribute)\" is not base64"
         case .tooManyExtensions: "an event has at most \(EventLimits.extensionsMax) extension attributes"
+        case .typeNotAllowed: "the key that was shown is not for events of this type"
+        case .timeOutOfRange: "\"\(attribute)\" lies further ahead of the collector's clock than MAX_FUTURE_SECONDS"
         }
     }
 

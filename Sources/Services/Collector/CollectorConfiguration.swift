@@ -24,6 +24,9 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
     package let dedupKeysMax: Int
     package let isStrict: Bool
     package let events: EventLimits
+    /// nil: any time is taken.
+    package let futureSecondsMax: Int?
+    package let enrichment: EnrichmentConfiguration
     package let keepsRejected: Bool
     package let outageMillisecondsMax: Int
 
@@ -58,6 +61,12 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         events.eventsMax = reader.int(
             "MAX_BATCH_EVENTS", in: 1...1_000_000, default: 100_000, "most events of one request")
         self.events = events
+        let future = reader.duration(
+            "MAX_FUTURE_SECONDS", in: 0...3_155_760_000_000, default: 0,
+            "refuse events whose time is further ahead of the collector's clock, as time_out_of_range; 0: any time is taken"
+        )
+        futureSecondsMax = future > 0 ? future / 1000 : nil
+        enrichment = reader.section()
         keepsRejected = reader.bool(
             "DEAD_LETTER", default: true, "keep refused events below rejected/ in the source bucket")
         outageMillisecondsMax = reader.duration(

@@ -14,6 +14,7 @@ extension CollectorRoutes {
     }
 
     private func accept(_ context: RequestContext) async throws -> HTTPResponse {
+        if try context.flag("dry_run") { return try examine(context) }
         let started = service.clock.nanoseconds()
         do {
             try refuseIfClosed()
@@ -28,21 +29,42 @@ extension CollectorRoutes {
 
     private func take(_ context: RequestContext) async throws -> EventIntake.Reply {
         let now = service.clock.now()
-        let request = Self.eventRequest(context.request)
-        let reply: EventIntake.Reply
+        let sent = Self.eventRequest(context.request)
         do {
-            reply = try await service.intake.accept(request, context: Self.eventContext(context.request, now))
+            let request = try sent.unwrapped(bytesMax: service.bodyBytesMax)
+            let reply = try await service.intake.accept(
+                request, context: service.enricher.context(of: context, at: now), rules: rules(context.caller, now))
+            count(reply, of: request, context, now)
+            return reply
         } catch let error as EventBodyError {
             metrics.rejected.with("malformed_body").increment()
-            service.deadLetters?.add(error, of: request, receivedAt: now)
+            service.deadLetters?.add(error, of: sent, receivedAt: now)
             throw error
         }
+    }
+
+    /// What would be answered. Works while nothing is taken, too.
+    private func examine(_ context: RequestContext) throws -> HTTPResponse {
+        let now = service.clock.now()
+        let request = try Self.eventRequest(context.request).unwrapped(bytesMax: service.bodyBytesMax)
+        let reply = try service.intake.examine(request, at: now, rules: rules(context.caller, now))
+        return Self.response(to: reply, isDryRun: true)
+    }
+
+    private func rules(_ caller: Caller, _ now: Timestamp) -> EventRules {
+        let seconds = service.configuration.futureSecondsMax
+        let latest = seconds.map { Timestamp(microseconds: now.microseconds + Int64($0) * 1_000_000) }
+        return EventRules(types: caller.scopes?.types, latest: latest)
+    }
+
+    private func count(
+        _ reply: EventIntake.Reply, of request: EventRequest, _ context: RequestContext, _ now: Timestamp
+    ) {
         context.charge(events: reply.accepted + reply.duplicates + reply.rejections.count)
         metrics.accepted.increment(by: reply.accepted)
         metrics.duplicates.increment(by: reply.duplicates)
         for rejection in reply.rejections { metrics.rejected.with(rejection.reason.rawValue).increment() }
         service.deadLetters?.add(reply.rejections, of: request, receivedAt: now)
-        return reply
     }
 
     private func refuseIfClosed() throws(Closed) {
@@ -83,27 +105,5 @@ extension CollectorRoutes {
         return EventRequest(
             contentType: request.headers["Content-Type"], attributes: attributes, origin: request.headers["Origin"],
             body: request.body)
-    }
-
-    /// What Cloudflare, or another proxy that sets the same fields, says of the visitor.
-    static func eventContext(_ request: HTTPRequest, _ now: Timestamp) -> EventContext {
-        var context = EventContext(receivedAt: now)
-        for field in request.headers.fields where field.name.utf8.first.map({ $0 | 0x20 == 0x63 }) ?? false {
-            switch field.name.lowercased() {
-            // `CF-Ray: 8f00a1b2c3d4e5f6-AMS` ends with the data centre.
-            case "cf-ray": context[.colo] = field.value.split(separator: "-").dropFirst().last.map(String.init)
-            case "cf-ipcountry": context[.country] = field.value
-            case "cf-ipcity": context[.city] = field.value
-            case "cf-ipcontinent": context[.continent] = field.value
-            case "cf-postal-code": context[.postalCode] = field.value
-            case "cf-region": context[.region] = field.value
-            case "cf-timezone": context[.timezone] = field.value
-            case "cf-http-protocol": context[.httpProtocol] = field.value
-            case "cf-tls-version": context[.tlsVersion] = field.value
-            case "cf-tls-cipher": context[.tlsCipher] = field.value
-            default: break
-            }
-        }
-        return context
     }
 }

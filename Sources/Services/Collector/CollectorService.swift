@@ -20,6 +20,9 @@ package final class CollectorService: Sendable {
     let store: any ObjectStore
     let log: WriteAheadLog
     let intake: EventIntake
+    let enricher: Enricher
+    /// What a compressed body may come to.
+    let bodyBytesMax: Int
     let pipeline: EventPipeline
     let deadLetters: DeadLetters?
     let pause: PauseFlag
@@ -37,6 +40,8 @@ package final class CollectorService: Sendable {
     package init(_ configuration: CollectorConfiguration, worker: Worker) async throws {
         self.configuration = configuration
         logger = worker.logger
+        bodyBytesMax = worker.configuration.bodyBytesMax
+        enricher = try await BlockingPool.shared.run { try Enricher(configuration.enrichment) }
         store = try configuration.objectStore.open(http: worker.httpClient())
         let metrics = CollectorMetrics(worker.metrics)
         self.metrics = metrics

@@ -2,6 +2,8 @@ import Batching
 import Clocks
 import Committing
 import Events
+import Files
+import GeoIP
 import JSONFormat
 import ServiceHost
 import Telemetry
@@ -13,11 +15,40 @@ package enum CollectorWorker {
         let service = try await CollectorService(configuration, worker: worker)
         registerChecks(service, worker)
         CollectorMetrics.registerGauges(of: service, in: worker.metrics)
+        if let places = service.enricher.places { watch(places, worker) }
         worker.every("dead letters", milliseconds: 5000) { try await service.deadLetters?.flush() }
         // A third of the grace: the server has taken its part, the host needs the rest.
         let milliseconds = max(500, worker.configuration.shutdownGraceMilliseconds / 3)
         worker.onShutdown("events") { await service.stop(milliseconds: milliseconds) }
         return CollectorRoutes(service).router
+    }
+
+    /// Looks every ten seconds, and at SIGHUP, whether there is a new database of places.
+    private static func watch(_ places: GeoLocator, _ worker: Worker) {
+        let logger = worker.logger
+        let look: @Sendable () async -> Void = {
+            guard await BlockingPool.shared.run({ places.reload() }) else { return }
+            let database = places.database
+            if let problem = places.problem {
+                logger.warn("the database of places is no good; the one of before is used", ["problem": problem])
+            } else {
+                logger.info(
+                    "a new database of places is used", ["type": database.type, "built_at": "\(database.builtAt)"])
+            }
+        }
+        worker.every("places", milliseconds: 10_000, look)
+        worker.onReload("places", look)
+        worker.health.register("places") {
+            places.problem.map { .degraded("\($0); the one of before is used") } ?? .healthy
+        }
+        worker.metrics.computedGauge(
+            "collector_places_built_seconds", "When the database of places was made, since 1970."
+        ) {
+            Double(places.database.builtAt.microseconds) / 1e6
+        }
+        worker.metrics.computedCounter(
+            "collector_places_damaged_total", "Look-ups that found the database of places damaged."
+        ) { Double(places.damagedLookups) }
     }
 
     private static func registerChecks(_ service: CollectorService, _ worker: Worker) {

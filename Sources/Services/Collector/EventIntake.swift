@@ -30,9 +30,25 @@ package final class EventIntake: Sendable {
     package var rememberedKeys: Int { window.withLock { $0.count } }
     package var forgottenKeys: Int { window.withLock { $0.forgotten } }
 
+    /// What `accept` would answer, without keeping anything.
+    package func examine(
+        _ request: EventRequest, at now: Timestamp, rules: EventRules = EventRules()
+    ) throws(EventBodyError) -> Reply {
+        let batch = rules.apply(to: try parser.parse(request, at: now))
+        let seconds = now.milliseconds / 1000
+        var seen: Set<EventKey> = []
+        let duplicates = window.withLock { window in
+            batch.accepted.count { window.contains($0.key, at: seconds) || !seen.insert($0.key).inserted }
+        }
+        return Reply(
+            accepted: batch.accepted.count - duplicates, duplicates: duplicates, rejections: batch.rejections)
+    }
+
     /// - Throws: `EventBodyError` when the request as a whole cannot be read; `LogError` when nothing was kept.
-    package func accept(_ request: EventRequest, context: EventContext) async throws -> Reply {
-        let batch = try parser.parse(request, at: context.receivedAt)
+    package func accept(
+        _ request: EventRequest, context: EventContext, rules: EventRules = EventRules()
+    ) async throws -> Reply {
+        let batch = rules.apply(to: try parser.parse(request, at: context.receivedAt))
         let seconds = context.receivedAt.milliseconds / 1000
         var duplicates: [Int] = []
         if !batch.accepted.isEmpty {

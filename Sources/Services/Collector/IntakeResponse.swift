@@ -9,7 +9,7 @@ extension CollectorRoutes {
     ///
     /// Cost: written straight into the body. A request may have 100,000 refused events of a few bytes each, and a tree of
     /// values for each of them would take many times the memory of the request.
-    static func response(to reply: EventIntake.Reply) -> HTTPResponse {
+    static func response(to reply: EventIntake.Reply, isDryRun: Bool = false) -> HTTPResponse {
         let rejections = reply.rejections
         var body: [UInt8] = []
         body.reserveCapacity(64 + rejections.count * 160)
@@ -19,9 +19,11 @@ extension CollectorRoutes {
             append(rejection, to: &body)
         }
         body.append(UInt8(ascii: "]"))
+        if isDryRun { body.append(utf8: ",\"dry_run\":true") }
         var status = 202
         if reply.accepted == 0, reply.duplicates == 0, let first = rejections.first {
-            status = rejections.allSatisfy { $0.reason == .eventTooLarge } ? 413 : 400
+            let code = Self.status(of: first.reason)
+            status = rejections.allSatisfy { Self.status(of: $0.reason) == code } ? code : 400
             let message =
                 rejections.count == 1
                 ? first.message : "none of the \(rejections.count) events is acceptable; the first: \(first.message)"
@@ -33,11 +35,20 @@ extension CollectorRoutes {
         return HTTPResponse(status: status, headers: ["Content-Type": "application/json"], body: body)
     }
 
+    /// The status of a request whose events are all refused for it.
+    private static func status(of reason: EventRejection.Reason) -> Int {
+        switch reason {
+        case .eventTooLarge: 413
+        case .typeNotAllowed: 403
+        default: 400
+        }
+    }
+
     private static func append(_ rejection: EventRejection, to body: inout [UInt8]) {
         body.append(utf8: "{\"index\":\(rejection.index),\"id\":")
         if let id = rejection.id { JSONValue.appendQuoted(id, to: &body) } else { body.append(utf8: "null") }
         body.append(utf8: ",\"error\":{")
-        appendError(rejection.message, rejection.type, rejection.reason == .eventTooLarge ? 413 : 400, to: &body)
+        appendError(rejection.message, rejection.type, status(of: rejection.reason), to: &body)
         body.append(utf8: ",\"reason\":\"\(rejection.reason.rawValue)\"}}")
     }
 

@@ -1,0 +1,37 @@
+/// A request with events, as far as the meaning of the events needs it.
+package struct EventRequest: Sendable {
+    /// The field `Content-Type`.
+    package var contentType: String?
+    /// The fields whose name begins with `ce-`, without that, in lowercase: the attributes of binary mode.
+    package var attributes: [(name: String, value: String)]
+    /// The field `Origin`.
+    package var origin: String?
+    /// Decompressed, as far as the sender said that it was compressed.
+    package var body: [UInt8]
+
+    package init(
+        contentType: String?, attributes: [(name: String, value: String)] = [], origin: String? = nil, body: [UInt8]
+    ) {
+        self.contentType = contentType
+        self.attributes = attributes
+        self.origin = origin
+        self.body = body
+    }
+
+    /// Whether the attributes are fields of the request, and the body is the data of one event as it is.
+    package var isBinary: Bool {
+        !attributes.isEmpty && attributes.contains { $0.name == "specversion" } && !isStructured
+    }
+
+    private var isStructured: Bool { contentType.map { Self.begins($0, "application/cloudevents") } ?? false }
+
+    /// Whether `contentType` begins with `prefix`, which is in lowercase, in any case. Without allocation.
+    static func begins(_ contentType: String, _ prefix: String) -> Bool {
+        var wanted = prefix.utf8.makeIterator()
+        for byte in contentType.utf8.drop(while: { $0 == 0x20 }) {
+            guard let next = wanted.next() else { return true }
+            guard byte | (byte >= 0x41 && byte <= 0x5A ? 0x20 : 0) == next else { return false }
+        }
+        return wanted.next() == nil
+    }
+}
