@@ -37,7 +37,7 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         catalog = reader.section()
         evolvesSchema = reader.bool(
             "ENABLE_SCHEMA_EVOLUTION", default: true,
-            "add columns, and partition specs for late events, that an event table of an earlier release lacks")
+            "add columns, and partition specs for late events, that tables lack, and widen columns as schemas say")
         granularity = Self.readGranularity(&reader)
         batches = Self.readBatches(&reader)
         commitIntervalMilliseconds = reader.duration(

@@ -21,6 +21,7 @@ package struct CollectorMetrics: Sendable {
     private let events: MetricFamily<Counter>
     private let files: MetricFamily<Counter>
     private let bytes: MetricFamily<Counter>
+    private let unfit: MetricFamily<Counter>
 
     /// Seconds: a quarter of a millisecond to 10 s.
     static let fastBounds = [
@@ -49,6 +50,9 @@ package struct CollectorMetrics: Sendable {
         events = metrics.counter("collector_events_committed_total", "Events brought into the table.", labels: table)
         files = metrics.counter("collector_files_written_total", "Data files brought into the table.", labels: table)
         bytes = metrics.counter("collector_file_bytes_written_total", "Bytes of these files.", labels: table)
+        unfit = metrics.counter(
+            "collector_unfit_values_total", "Fields of data that do not fit their column, and are null there.",
+            labels: table)
     }
 
     /// Why a request was refused, in a word.
@@ -74,7 +78,7 @@ package struct CollectorMetrics: Sendable {
         for outcome in outcomes { _ = commits.with(name, outcome) }
         return TableMetrics(
             name: name, commits: commits, duration: duration.with(name), events: events.with(name),
-            files: files.with(name), bytes: bytes.with(name))
+            files: files.with(name), bytes: bytes.with(name), unfit: unfit.with(name))
     }
 }
 
@@ -86,6 +90,7 @@ struct TableMetrics: Sendable {
     fileprivate let events: Counter
     fileprivate let files: Counter
     fileprivate let bytes: Counter
+    fileprivate let unfit: Counter
 
     func count(_ setback: CommitSetback) { commits.with(name, setback.rawValue).increment() }
 
@@ -98,6 +103,7 @@ struct TableMetrics: Sendable {
             events.increment(by: receipt.events)
             files.increment(by: receipt.files.count)
             bytes.increment(by: Int(receipt.bytes))
+            unfit.increment(by: receipt.unfit.values.reduce(0, +))
         }
     }
 
