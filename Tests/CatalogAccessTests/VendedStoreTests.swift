@@ -117,6 +117,20 @@ struct VendedStoreTests {
         #expect(vendor.state.withLock { $0.asked.contains("/v1/namespaces/ns/tables/t/credentials") })
     }
 
+    @Test func `credentials among a table's settings are for its own location`() async throws {
+        let config = [
+            "s3.access-key-id": "AK0", "s3.secret-access-key": "SK", "s3.endpoint": "http://s3.example",
+            "s3.session-token": "ST0",
+        ]
+        try store.accept(LoadedTable(metadata: vendor.metadata, metadataLocation: nil, config: config), of: table)
+        try await put("s3://theirs/ns/t/data/1")
+        // Not of a table whose name only begins the same.
+        let other = try own.location(of: "s3://theirs/ns/t2/data/1")
+        _ = try await store.put(other, [3], condition: .always, contentType: nil)
+        #expect(vendor.state.withLock { $0.stored.map { $0[2] } } == ["/theirs/ns/t/data/1"])
+        #expect(try await own.head(other) != nil)
+    }
+
     @Test func `while the catalog is away the old ones serve to their end, and then nothing is stored elsewhere`()
         async throws
     {

@@ -97,6 +97,29 @@ def test_another_catalog_with_tokens_prefix_and_places_of_its_own(tmp_path):
             assert all(json.loads(by_id[e["id"]]["data"]) == e["data"] for e in EVENTS)
 
 
+def test_credentials_and_tokens_that_the_catalog_gives_out():
+    """A collector without any access to the object store of its own."""
+    with Suite("s3", CATALOG_CLIENTS="collector:a secret/with:colons", **SETTINGS).start("catalog") as suite:
+        suite.collector.own = {
+            "OBJECT_STORE": f"file://{suite.directory}/elsewhere", "R2_ACCESS_KEY_ID": "nobody", "R2_SECRET_ACCESS_KEY": "nothing",
+            "R2_CATALOG_ENDPOINT": f"{suite.catalog.url}/v1/", "R2_CATALOG_WAREHOUSE": "analytics",
+            "R2_CATALOG_AUTH_TOKEN": "collector:a secret/with:colons",
+        }
+        suite.start("collector")
+        assert suite.send(EVENTS).status == 202
+        files = suite.flush()["files"]
+        assert files and all(name.startswith("s3://analytics-source/") for name in files)
+        answer = call("POST", f"{suite.catalog.url}/v1/oauth/tokens",
+                      b"grant_type=client_credentials&client_id=collector&client_secret=a%20secret/with:colons&scope=catalog",
+                      {"Content-Type": "application/x-www-form-urlencoded"})
+        from pyiceberg.catalog import load_catalog
+
+        catalog = load_catalog("analytics", type="rest", uri=suite.catalog.url, warehouse="analytics", token=answer.json["access_token"])
+        rows = catalog.load_table("analytics.events").scan().to_arrow()
+        assert sorted(rows["id"].to_pylist()) == sorted(e["id"] for e in EVENTS)
+        assert "nobody" not in suite.collector.log() and "secret/with" not in suite.collector.log()
+
+
 def create(suite, name, schema, spec=None, **properties):
     catalog = suite.pyiceberg()
     catalog.create_namespace_if_not_exists(name.split(".")[0])

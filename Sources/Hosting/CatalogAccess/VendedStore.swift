@@ -45,7 +45,10 @@ package final class VendedStore: ObjectStore {
             StorageCredential(prefix: credential.prefix, config: loaded.config.merging(credential.config) { $1 })
         }
         if credentials.isEmpty {
-            credentials = [StorageCredential(prefix: loaded.metadata.location, config: loaded.config)]
+            // A table beside it, whose name only begins the same, is another.
+            let location = loaded.metadata.location
+            let prefix = location.hasSuffix("/") ? location : location + "/"
+            credentials = [StorageCredential(prefix: prefix, config: loaded.config)]
         }
         try accept(credentials, of: table)
     }
