@@ -3,8 +3,10 @@ import Files
 import Synchronization
 import WriteAheadLog
 
-/// The lives of a log: a random id for every start of a collector over its directory, kept in the file `lives` there, an
-/// id a line, the oldest first.
+/// The lives of a log: a random id for every start of a collector over its directory, kept in the file `lives` there.
+///
+/// Layout: an id of 36 characters and a line feed each, the oldest first, then zeros. The zeros are disk space: on a full
+/// disk nothing could be committed, and so nothing trimmed, if a life could not be written down.
 ///
 /// A life is written down before its first commit, and not earlier: a collector that starts over and over without ever
 /// committing does not push out the life that committed last.
@@ -12,6 +14,9 @@ package final class LogLives: Sendable {
     package static let fileName = "lives"
     /// The newest are kept; a table that has not seen a commit through so many restarts halts with an explanation.
     static let livesMax = 10_000
+    static let lineBytes = 37
+    /// Without the lives that are in it, the file has room for about 1,700.
+    private static let fileBytesMin = 64 << 10
 
     package let life: UUID
     private let known: [UUID]
@@ -19,7 +24,7 @@ package final class LogLives: Sendable {
     private let storage: any LogStorage
     private let isRecorded = Mutex(false)
 
-    /// Blocks.
+    /// Reads the file, and makes it where there is none or it is nearly full. Blocks.
     ///
     /// - Parameter logEnd: the last durable record of the log, before anything is appended.
     /// - Throws: `.contradiction` for a damaged file, `.failed` for one that cannot be read.
@@ -29,25 +34,49 @@ package final class LogLives: Sendable {
         self.storage = storage
         self.logEnd = logEnd
         life = .random(random)
-        var text = ""
+        let bytes: [UInt8]?
         do throws(FileError) {
-            if try storage.list().contains(Self.fileName) {
-                text = String(decoding: try storage.read(Self.fileName), as: UTF8.self)
-            }
+            bytes = try storage.list().contains(Self.fileName) ? try storage.read(Self.fileName) : nil
         } catch {
             throw CommitError(.failed, "the lives of the log cannot be read: \(error)")
         }
-        var known: [UUID] = []
-        for line in text.split(separator: "\n") {
-            guard let life = UUID(String(line)) else {
+        let found = try Self.parse(bytes ?? [])
+        guard (found.count + 2) * Self.lineBytes > bytes?.count ?? 0 else {
+            known = found
+            return
+        }
+        known = found.suffix(Self.livesMax)
+        do throws(FileError) {
+            try storage.writeAtomically(Self.fileName, Self.content(known))
+        } catch {
+            // There may be room when the life is to be written down; a file that is there stays as it was.
+            guard error.isNoSpace else { throw CommitError(.failed, "the lives of the log cannot be kept: \(error)") }
+        }
+    }
+
+    private static func parse(_ bytes: [UInt8]) throws(CommitError) -> [UUID] {
+        var lives: [UUID] = []
+        var at = 0
+        while at < bytes.count, bytes[at] != 0 {
+            let line = bytes[at..<min(bytes.count, at + lineBytes)]
+            guard line.last == 0x0A, let life = UUID(String(decoding: line.dropLast(), as: UTF8.self)) else {
+                // A crash while it was written: that life has committed nothing.
+                if bytes[line.endIndex...].allSatisfy({ $0 == 0 }) { break }
                 throw CommitError(
                     .contradiction,
-                    "the file \(Self.fileName) of the log directory is damaged. Move the log directory away to begin a new "
-                        + "log, or restore the file")
+                    "the file \(fileName) of the log directory is damaged at byte \(at). Restore it from a copy, or move the "
+                        + "log directory away to begin a new log")
             }
-            known.append(life)
+            lives.append(life)
+            at = line.endIndex
         }
-        self.known = known.suffix(Self.livesMax - 1)
+        return lives
+    }
+
+    private static func content(_ lives: [UUID]) -> [UInt8] {
+        var bytes = lives.flatMap { Array("\($0)\n".utf8) }
+        bytes += [UInt8](repeating: 0, count: max(fileBytesMin, bytes.count * 2) - bytes.count)
+        return bytes
     }
 
     /// For one table of the log.
@@ -55,12 +84,10 @@ package final class LogLives: Sendable {
 
     /// Writes this life down, durably. Blocks; does nothing the second time.
     package func record() throws(CommitError) {
-        let text = (known + [life]).map { "\($0)\n" }.joined()
-        let storage = storage
         let failure = isRecorded.withLock { isRecorded -> FileError? in
             guard !isRecorded else { return nil }
             do throws(FileError) {
-                try storage.writeAtomically(Self.fileName, Array(text.utf8))
+                try write()
                 isRecorded = true
                 return nil
             } catch {
@@ -70,5 +97,15 @@ package final class LogLives: Sendable {
         if let failure {
             throw CommitError(.unavailable, "the life of this process cannot be written down: \(failure)")
         }
+    }
+
+    private func write() throws(FileError) {
+        let line = Array("\(life)\n".utf8)
+        guard try storage.list().contains(Self.fileName) else {
+            return try storage.writeAtomically(Self.fileName, Self.content(known + [life]))
+        }
+        let file = try storage.open(Self.fileName)
+        try file.write(line, at: Int64(known.count * Self.lineBytes))
+        try file.synchronize()
     }
 }
