@@ -112,7 +112,9 @@ package actor TableCommitter {
         self.random = random
         self.logger = logger
         self.onTrouble = onTrouble
-        loader = ManifestLoader(store: store, cache: ManifestCache(bytesMax: 32 << 20))
+        // There may be many tables besides the event table.
+        let cacheBytes = configuration.shape == .events ? 32 << 20 : 2 << 20
+        loader = ManifestLoader(store: store, cache: ManifestCache(bytesMax: cacheBytes))
         writer = DataFileWriter(
             logID: configuration.logID, granularity: configuration.granularity,
             uploadsAtOnce: configuration.uploadsAtOnce, store: store, random: random)
