@@ -14,6 +14,7 @@ package struct CollectorRoutes: Sendable {
         addEvents(to: &router)
         addDebug(to: &router)
         addAdministration(to: &router)
+        addSDK(to: &router)
         router.errorMapper = Self.serviceError
         return router
     }

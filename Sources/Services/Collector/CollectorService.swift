@@ -21,6 +21,7 @@ package final class CollectorService: Sendable {
     let log: WriteAheadLog
     let intake: EventIntake
     let enricher: Enricher
+    let browserSDK: BrowserSDK
     /// What a compressed body may come to.
     let bodyBytesMax: Int
     let pipeline: EventPipeline
@@ -40,6 +41,7 @@ package final class CollectorService: Sendable {
     package init(_ configuration: CollectorConfiguration, worker: Worker) async throws {
         self.configuration = configuration
         logger = worker.logger
+        browserSDK = try BrowserSDK()
         bodyBytesMax = worker.configuration.bodyBytesMax
         enricher = try await BlockingPool.shared.run { try Enricher(configuration.enrichment) }
         store = try configuration.objectStore.open(http: worker.httpClient())
