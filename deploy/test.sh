@@ -29,6 +29,7 @@ if ! cmp -s "$requirements" "$tools/installed.txt"; then
     "$tools/bin/pip" install -q --disable-pip-version-check -r "$requirements"
     cp "$requirements" "$tools/installed.txt"
 fi
+command -v node > /dev/null || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs > /dev/null
 command -v zstd > /dev/null || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq zstd > /dev/null
 # Only promtool of it, and without the service.
 if [ ! -x "$tools/bin/promtool" ]; then
