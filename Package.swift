@@ -183,7 +183,8 @@ let layers = [
             module(
                 "Catalog",
                 uses: [
-                    "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry", "Configuration",
+                    "Concurrency", "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry",
+                    "Configuration",
                     "Lifecycle",
                     "HTTP", "HTTPServer", "ObjectStore", "IcebergSpec", "IcebergTable", "IcebergCatalog", "Schemas",
                     "ServiceHost",
@@ -257,6 +258,7 @@ let tools: [Tool] = [
     Tool(
         name: "planning-benchmark", folder: "Tests/Benchmarks",
         uses: ["Bytes", "Clocks", "JSONFormat", "ObjectStore", "IcebergSpec", "IcebergTable"]),
+    Tool(name: "schemas-benchmark", folder: "Tests/Benchmarks", uses: ["Clocks", "JSONFormat", "Schemas"]),
 ]
 
 /// Base to Iceberg: what others can build on.

@@ -103,6 +103,12 @@ import Testing
         #expect(message(#"{"x":1,"user_id":"u"}"#, false) == nil)
         #expect(message(#"{"x":1}"#, false) == "data lacks the required member \"user_id\", and there is no subject")
         #expect(message("{}", true) == "data lacks the required member \"x\"")
+        // What evolution drops from the required ones stays dropped, the attributes stay.
+        guard case .evolved(let evolved, _) = SchemaEvolution.of(Array("{}".utf8), compiled.program) else {
+            Issue.record("\"x\" can become optional")
+            return
+        }
+        #expect(compiled.registered(evolved)["required"] == ["event_id", "timestamp", "user_id"])
     }
 
     @Test(arguments: PredefinedSchemas.names)

@@ -24,10 +24,14 @@ package final class CompiledEventSchema: Sendable {
         return .object(object)
     }
 
-    /// The schema that evolution made of the program's, with what the registered one requires.
+    /// The schema that evolution made of the program's, with the attributes that the registered one requires.
     package func registered(_ evolved: JSONValue) -> JSONValue {
-        guard var object = evolved.object, let required = schema.schema["required"] else { return evolved }
-        object["required"] = required
+        guard var object = evolved.object else { return evolved }
+        let left = Set((object["required"]?.array ?? []).compactMap(\.string))
+        let required = (schema.schema["required"]?.array ?? []).filter { name in
+            name.string.map { left.contains($0) || TypedColumn.Attribute(bareName: $0) != nil } ?? false
+        }
+        object["required"] = required.isEmpty ? nil : .array(required)
         return .object(object)
     }
 

@@ -43,6 +43,28 @@ package struct EventSchema: Hashable, Sendable {
         columns = ColumnRules.columns(of: schema, after: existing)
     }
 
+    private init(like other: EventSchema, isStrict: Bool, table: String?, compatibility: SchemaCompatibility) {
+        type = other.type
+        version = other.version
+        schema = other.schema
+        columns = other.columns
+        self.isStrict = isStrict
+        self.table = table
+        self.compatibility = compatibility
+    }
+
+    /// The same version with other settings.
+    package func with(isStrict: Bool, table: String?, compatibility: SchemaCompatibility) -> EventSchema {
+        EventSchema(like: self, isStrict: isStrict, table: table, compatibility: compatibility)
+    }
+
+    /// The next version, of the same settings.
+    package func next(_ schema: JSONValue) -> EventSchema {
+        EventSchema(
+            type: type, version: version + 1, schema: schema, isStrict: isStrict, table: table,
+            compatibility: compatibility, existing: columns)
+    }
+
     /// Whether `name` can be a typed table: a plain word of at most 128 letters, digits and `_`.
     package static func isTableName(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count <= 128

@@ -305,5 +305,5 @@ extension SchemaCompatibility {
         return found
     }
 
-    var isTransitive: Bool { [.backwardTransitive, .forwardTransitive, .fullTransitive].contains(self) }
+    package var isTransitive: Bool { [.backwardTransitive, .forwardTransitive, .fullTransitive].contains(self) }
 }

@@ -64,12 +64,14 @@ package struct SchemaValidator: ~Copyable {
         }
     }
 
-    /// Whether the object that was read last has a member that the root of `program` does not declare.
+    /// Whether the object that was read last has a member that the root of `program` does not declare, and that could
+    /// become one: not null, and with no longer name than a column may have.
     package func hasUndeclaredMember(_ program: SchemaProgram, in text: UnsafeRawBufferPointer) -> Bool {
         tape.nodes.withUnsafeBufferPointer { nodes in
-            guard nodes[0].kind == .object, program.rules[0].object >= 0 else { return false }
+            guard nodes[0].kind == .object else { return false }
             let run = ValidationRun(program: program, nodes: nodes, text: text)
-            return run.hasUndeclaredMember(program.objects[Int(program.rules[0].object)])
+            let index = Int(program.rules[0].object)
+            return run.hasUndeclaredMember(index < 0 ? SchemaProgram.ObjectRule() : program.objects[index])
         }
     }
 }
@@ -239,8 +241,13 @@ struct ValidationRun {
         var expected = Int(rule.properties.lowerBound)
         for _ in 0..<nodes[0].count {
             let found = property(key, rule, expected)
-            guard found >= 0, program.properties[found].isDeclared else { return true }
-            expected = found + 1
+            if found >= 0, program.properties[found].isDeclared {
+                expected = found + 1
+            } else if nodes[key + 1].kind != .null,
+                nodes[key].end - nodes[key].start - 2 <= SchemaLimits.columnNameBytesMax
+            {
+                return true
+            }
             key = Int(nodes[key + 1].next)
         }
         return false

@@ -40,7 +40,7 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
         }
         // Names of this API's own paths would hide them.
         return isPlain && (1...63).contains(text.utf8.count)
-            && !["namespaces", "tables", "config", "oauth", "transactions"].contains(text)
+            && !["namespaces", "tables", "config", "oauth", "transactions", "schemas"].contains(text)
     }
 
     private static func buckets(_ texts: [String], _ reader: inout ConfigurationReader) -> [BucketName] {

@@ -29,7 +29,9 @@ package struct CatalogHarness: Sendable {
     }
 
     /// Every operation but `config` and `oauth/tokens`, which have no prefix.
-    var endpoints: [Endpoint] { namespaceEndpoints + tableEndpoints + commitEndpoints + maintenanceEndpoints }
+    var endpoints: [Endpoint] {
+        namespaceEndpoints + tableEndpoints + commitEndpoints + maintenanceEndpoints + schemaEndpoints
+    }
 
     func standard(_ method: HTTPMethod, _ path: String, _ handler: @escaping Handler) -> Endpoint {
         Endpoint(method: method, path: path, isStandard: true, handler: handler)

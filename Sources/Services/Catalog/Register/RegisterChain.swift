@@ -4,8 +4,8 @@ import ObjectStore
 
 /// The name of a register: a chain of objects `<prefix>/<version>`, each created once and never rewritten.
 ///
-/// A table's chain is `tables/<namespace>/<table>`, a namespace's `namespaces/<namespace>`. Names are escaped so that
-/// none can lead out of its place: everything but letters, digits, `-` and `_` is percent-encoded, levels are joined
+/// A table's chain is `tables/<namespace>/<table>`, a namespace's `namespaces/<namespace>`, that of a subject of the schema
+/// registry `schemas/<subject>`. Names are escaped so that none can lead out of its place: everything but letters, digits, `-` and `_` is percent-encoded, levels are joined
 /// by `.`.
 package struct RegisterChain: Hashable, Sendable {
     /// Local file systems allow 255 bytes in a name.
@@ -29,6 +29,12 @@ package struct RegisterChain: Hashable, Sendable {
 
     static let namespacesPrefix = "namespaces/"
 
+    package static func schema(_ subject: String) throws(CatalogError) -> RegisterChain {
+        RegisterChain(prefix: schemasPrefix + (try checked(escape(subject), of: subject)))
+    }
+
+    static let schemasPrefix = "schemas/"
+
     /// The object that holds `version` of this register.
     func key(_ version: Int64) throws(ObjectStoreError) -> ObjectKey {
         let digits = String(version)
@@ -50,7 +56,7 @@ package struct RegisterChain: Hashable, Sendable {
         do { return try NamespaceName(decoded) } catch { return nil }
     }
 
-    /// The table whose chain's last segment is `segment`.
+    /// The table or subject whose chain's last segment is `segment`.
     static func name(ofSegment segment: Substring) -> String? { PercentEncoding.decode(segment) }
 
     private static func checked(_ segment: String, of name: String) throws(CatalogError) -> String {

@@ -1,12 +1,13 @@
 import Clocks
 import JSONFormat
 
-/// What a register says of its table or namespace.
+/// What a register says of its table, namespace or subject.
 package enum RegisterState: Hashable, Sendable {
     /// Nothing there: never made, dropped, or renamed away.
     case absent
     case table(TableState)
     case namespace(properties: [String: String])
+    case schema(SchemaState)
 
     var table: TableState? { if case .table(let state) = self { state } else { nil } }
     var namespaceProperties: [String: String]? { if case .namespace(let properties) = self { properties } else { nil } }
@@ -80,6 +81,7 @@ extension RegisterState {
         switch self {
         case .absent: ["kind": "absent"]
         case .namespace(let properties): ["kind": "namespace", "properties": JSONValue(properties)]
+        case .schema(let state): state.json
         case .table(let table):
             [
                 "kind": "table", "metadata-location": .string(table.metadataLocation),
@@ -99,6 +101,7 @@ extension RegisterState {
                     metadataLocation: try cursor.member("metadata-location").string(),
                     tableUUID: try cursor.member("table-uuid").string(),
                     location: try cursor.member("location").string()))
+        case "schema": self = .schema(try SchemaState(cursor))
         case let other: throw kind.fail("a register state of kind \"\(other)\" is not known to this version")
         }
     }
