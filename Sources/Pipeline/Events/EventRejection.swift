@@ -23,6 +23,10 @@ package struct EventRejection: Hashable, Sendable {
         case typeNotAllowed = "type_not_allowed"
         /// The event says that it is of a time too far ahead.
         case timeOutOfRange = "time_out_of_range"
+        /// The data does not fit the schema of its type, which is strict.
+        case schemaViolation = "schema_violation"
+        /// The data would change the schema of its type in a way that is not allowed.
+        case schemaIncompatible = "schema_incompatible"
 
         init(problem: UInt32) {
             self =
@@ -76,6 +80,8 @@ package struct EventRejection: Hashable, Sendable {
         case .specVersion: "UnsupportedSpecVersionException"
         case .notJSON: "MalformedJSONException"
         case .typeNotAllowed: "ForbiddenException"
+        case .schemaViolation: "SchemaViolationException"
+        case .schemaIncompatible: "SchemaIncompatibleException"
         default: "InvalidEventException"
         }
     }
@@ -104,6 +110,8 @@ package struct EventRejection: Hashable, Sendable {
         case .notAnEvent: "neither a CloudEvent (no \"specversion\") nor a bare event (no \"event_type\")"
         case .invalidBase64: "the value of \"\(attribute)\" is not base64"
         case .tooManyExtensions: "an event has at most \(EventLimits.extensionsMax) extension attributes"
+        case .schemaViolation: "the event violates the schema of its type"
+        case .schemaIncompatible: "the event does not fit the schema of its type, nor a wider one"
         case .typeNotAllowed: "the key that was shown is not for events of this type"
         case .timeOutOfRange: "\"\(attribute)\" lies further ahead of the collector's clock than MAX_FUTURE_SECONDS"
         }

@@ -29,6 +29,7 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
     package let enrichment: EnrichmentConfiguration
     package let keepsRejected: Bool
     package let outageMillisecondsMax: Int
+    package let schemas: SchemaConfiguration
 
     package init(from reader: inout ConfigurationReader) {
         objectStore = reader.section()
@@ -37,7 +38,8 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         catalog = reader.section()
         evolvesSchema = reader.bool(
             "ENABLE_SCHEMA_EVOLUTION", default: true,
-            "add columns, and partition specs for late events, that tables lack, and widen columns as schemas say")
+            "add columns, and partition specs for late events, that tables lack; let events "
+                + "widen the schema of their type, where that is registered and not strict")
         granularity = Self.readGranularity(&reader)
         batches = Self.readBatches(&reader)
         commitIntervalMilliseconds = reader.duration(
@@ -72,6 +74,7 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         outageMillisecondsMax = reader.duration(
             "CATALOG_OUTAGE_SECONDS", in: 0...86_400_000, default: 0,
             "answer 503 once no commit has succeeded for this long; 0: accept until the log is full")
+        schemas = reader.section()
     }
 
     private static func readGranularity(_ reader: inout ConfigurationReader) -> GranularityLimits {

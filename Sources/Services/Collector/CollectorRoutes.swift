@@ -13,6 +13,7 @@ package struct CollectorRoutes: Sendable {
         var router = Router()
         addEvents(to: &router)
         addDebug(to: &router)
+        addSchemas(to: &router)
         addAdministration(to: &router)
         addSDK(to: &router)
         router.errorMapper = Self.serviceError

@@ -27,6 +27,7 @@ package final class CollectorService: Sendable {
     let pipeline: EventPipeline
     let deadLetters: DeadLetters?
     let pause: PauseFlag
+    let schemas: CollectorSchemas
     let clock = SystemClock()
     let startedAt = SystemClock().now()
     let metrics: CollectorMetrics
@@ -59,10 +60,12 @@ package final class CollectorService: Sendable {
             logger.warn(
                 "a file of remembered events is damaged; only compaction finds their duplicates", ["file": name])
         }
+        let schemas = try CollectorSchemas(configuration, opened.log, opened.lives, store, metrics, worker)
+        self.schemas = schemas
         let secret = EventKeySecret(low: log.identity.secret.low, high: log.identity.secret.high)
         intake = EventIntake(
             parser: EventParser(limits: configuration.events, strict: configuration.isStrict, secret: secret),
-            log: log, window: opened.window)
+            gate: schemas.gate, log: log, window: opened.window)
         deadLetters =
             configuration.keepsRejected
             ? DeadLetters(store: store, bucket: configuration.objectStore.sourceBucket) : nil
@@ -78,6 +81,7 @@ package final class CollectorService: Sendable {
                 name: Self.tableName(configuration), filter: .accepted,
                 sink: MeteredSink(sink: sink, metrics: counted, clock: clock), limits: configuration.batches,
                 trouble: trouble), logger: logger)
+        try await schemas.start(feeding: pipeline)
         try log.start { [self] sequence, payload in
             let now = clock.now().milliseconds
             logAge.withLock { $0.note(sequence, at: now) }

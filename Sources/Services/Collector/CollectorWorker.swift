@@ -16,6 +16,7 @@ package enum CollectorWorker {
         registerChecks(service, worker)
         CollectorMetrics.registerGauges(of: service, in: worker.metrics)
         if let places = service.enricher.places { watch(places, worker) }
+        worker.every("schemas", milliseconds: CollectorSchemas.tickMilliseconds) { await service.schemas.tick() }
         worker.every("dead letters", milliseconds: 5000) { try await service.deadLetters?.flush() }
         // A third of the grace: the server has taken its part, the host needs the rest.
         let milliseconds = max(500, worker.configuration.shutdownGraceMilliseconds / 3)

@@ -15,13 +15,19 @@ package final class EventIntake: Sendable {
     }
 
     private let parser: EventParser
+    /// Judges events of registered types.
+    private let gate: SchemaGate?
     private let log: any RecordLog
     /// Keys are entered and records queued in one step, so that whoever finds a key can wait for its record.
     private let window: Mutex<DedupWindow>
     private let clock: any WallClock
 
-    package init(parser: EventParser, log: any RecordLog, window: DedupWindow, clock: any WallClock = SystemClock()) {
+    package init(
+        parser: EventParser, gate: SchemaGate? = nil, log: any RecordLog, window: DedupWindow,
+        clock: any WallClock = SystemClock()
+    ) {
         self.parser = parser
+        self.gate = gate
         self.log = log
         self.window = Mutex(window)
         self.clock = clock
@@ -34,7 +40,8 @@ package final class EventIntake: Sendable {
     package func examine(
         _ request: EventRequest, at now: Timestamp, rules: EventRules = EventRules()
     ) throws(EventBodyError) -> Reply {
-        let batch = rules.apply(to: try parser.parse(request, at: now))
+        let read = rules.apply(to: try parser.parse(request, at: now))
+        let batch = gate?.judge(read, isDryRun: true) ?? read
         let seconds = now.milliseconds / 1000
         var seen: Set<EventKey> = []
         let duplicates = window.withLock { window in
@@ -48,7 +55,8 @@ package final class EventIntake: Sendable {
     package func accept(
         _ request: EventRequest, context: EventContext, rules: EventRules = EventRules()
     ) async throws -> Reply {
-        let batch = rules.apply(to: try parser.parse(request, at: context.receivedAt))
+        let read = rules.apply(to: try parser.parse(request, at: context.receivedAt))
+        let batch = gate?.judge(read) ?? read
         let seconds = context.receivedAt.milliseconds / 1000
         var duplicates: [Int] = []
         if !batch.accepted.isEmpty {
