@@ -335,6 +335,16 @@ struct TableCommitterTests {
         #expect(CommitMark(properties["analytics.log.\(world.logID).epoch"] ?? "") != nil)
     }
 
+    @Test func `a second committer of one process knows the commits of the first`() async throws {
+        let world = try World()
+        let lives = DirectoryOfLives().open(logEnd: 0)
+        _ = try await world.committer { $0.lives = lives }.commit(batch(first: 1, last: 2))
+        let second = world.committer { $0.lives = lives }
+        #expect(try await second.readWatermark() == 2)
+        _ = try await second.commit(batch(first: 3, last: 3))
+        #expect(try await world.ids() == expectedIDs(1...3))
+    }
+
     @Test func `a catalog that takes no properties with a snapshot gets them in the summary`() async throws {
         let world = try World()
         let catalog = PropertylessCatalog(inner: world.catalog)

@@ -42,10 +42,12 @@ package struct CommitFence: Hashable, Sendable {
     /// What may land yet.
     private var attempted: Set<CommitMark> = []
 
-    package init(life: UUID, predecessors: Set<UUID>, logEnd: UInt64) {
+    /// - Parameter attempted: commits of this life that may be found, or land yet.
+    package init(life: UUID, predecessors: Set<UUID>, logEnd: UInt64, attempted: Set<CommitMark> = []) {
         self.life = life
         self.predecessors = predecessors
         self.logEnd = logEnd
+        self.attempted = attempted
     }
 
     /// A commit with this mark may be made from now on.

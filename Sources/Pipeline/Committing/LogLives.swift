@@ -23,6 +23,9 @@ package final class LogLives: Sendable {
     private let logEnd: UInt64
     private let storage: any LogStorage
     private let isRecorded = Mutex(false)
+    /// The newest marks of this life, of all tables: a second committer of a table must know what the first one made.
+    private let marks = Mutex<[CommitMark]>([])
+    private static let marksMax = 4096
 
     /// Reads the file, and makes it where there is none or it is nearly full. Blocks.
     ///
@@ -80,10 +83,19 @@ package final class LogLives: Sendable {
     }
 
     /// For one table of the log.
-    package var fence: CommitFence { CommitFence(life: life, predecessors: Set(known), logEnd: logEnd) }
+    package var fence: CommitFence {
+        CommitFence(
+            life: life, predecessors: Set(known), logEnd: logEnd, attempted: Set(marks.withLock { $0 }))
+    }
 
-    /// Writes this life down, durably. Blocks; does nothing the second time.
-    package func record() throws(CommitError) {
+    /// To be called before each commit: remembers its mark, and writes this life down, durably, the first time. Blocks.
+    package func record(_ mark: CommitMark? = nil) throws(CommitError) {
+        if let mark {
+            marks.withLock { marks in
+                if marks.count >= Self.marksMax { marks.removeFirst(marks.count / 2) }
+                if marks.last != mark { marks.append(mark) }
+            }
+        }
         let failure = isRecorded.withLock { isRecorded -> FileError? in
             guard !isRecorded else { return nil }
             do throws(FileError) {

@@ -424,7 +424,8 @@ package actor TableCommitter {
 
     private func recordLife() async throws(CommitError) {
         guard let lives = configuration.lives else { return }
-        try await BlockingPool.shared.run { () throws(CommitError) in try lives.record() }
+        let mark = machine.mark
+        try await BlockingPool.shared.run { () throws(CommitError) in try lives.record(mark) }
     }
 
     private func prepare(
