@@ -97,7 +97,9 @@ def test_the_content_of_an_event_is_what_was_sent(store):
     moment = datetime.datetime(2024, 1, 15, 12, 30, 0, 123456, tzinfo=datetime.timezone.utc)
     assert row["time"] == moment
     assert (row["year"], row["month"], row["day"], row["hour"]) == (2024, 1, 15, 12)
-    assert dict(row["extensions"]) == {"traceparent": event["traceparent"], "priority": "7", "urgent": "true"}
+    extensions = dict(row["extensions"])
+    assert extensions.pop("useragent").startswith("Python-urllib/")
+    assert extensions == {"traceparent": event["traceparent"], "priority": "7", "urgent": "true"}
     for name in ("type", "source", "id", "subject", "datacontenttype", "dataschema", "specversion"):
         assert row[name] == event[name]
     assert row["received_at"] > moment

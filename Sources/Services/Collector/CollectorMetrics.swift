@@ -32,6 +32,8 @@ package struct CollectorMetrics: Sendable {
         accepted = metrics.counter("collector_events_accepted_total", "Events written to the log.")
         duplicates = metrics.counter("collector_events_duplicate_total", "Events that had been stored before.")
         rejected = metrics.counter("collector_events_rejected_total", "Events refused.", labels: ["reason"])
+        // A series that begins at 0 shows its first increase.
+        for reason in EventRejection.Reason.allCases { _ = rejected.with(reason.rawValue) }
         refused = metrics.counter(
             "collector_requests_refused_total", "Requests of which nothing was kept.", labels: ["reason"])
         acknowledgement = metrics.histogram(
