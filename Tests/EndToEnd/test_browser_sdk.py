@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 import suite
-from support.stored import of_type
+from support.stored import of_type, rows
 
 PAGE = pathlib.Path(__file__).parent / "browser" / "page.js"
 pytestmark = pytest.mark.skipif(not shutil.which("node"), reason="no node: deploy/test.sh installs it")
@@ -70,7 +70,8 @@ def running(tmp_path_factory):
     made = json.loads(subprocess.check_output([suite.BINARIES / "analytics-collector", "--make-key", "web"]))
     made["entry"]["scopes"]["origins"] = ["http://shop.test"]
     keys.write_text(json.dumps([made["entry"]]))
-    with suite.Suite("local", R2_CATALOG_ENDPOINT="direct", WRITE_KEYS_FILE=str(keys), DEAD_LETTER="false") as started:
+    with suite.Suite("local", R2_CATALOG_ENDPOINT="direct", WRITE_KEYS_FILE=str(keys), DEAD_LETTER="false",
+                     TYPED_TABLES="page_view,video_event") as started:
         started.start("collector")
         started.key = made["key"]
         yield started
@@ -123,6 +124,17 @@ def test_pages_events_and_users_arrive_as_said(running, visit):
                    "os": "iOS", "device_type": "mobile", "time_on_page": 2.5, "environment": "production", "version": "1"} == data
     assert data["session_id"] == json.loads(before["data"])["session_id"]
     assert data["anonymous_id"] == json.loads(added["data"])["anonymous_id"]
+
+
+def test_page_views_and_video_events_fill_their_tables(running, visit):
+    video = {"video_id": "v1", "action": "play", "position": 1.5, "duration": 60, "playback_rate": 1}
+    result = visit([["identify", "u-typed"], ["page"], ["track", "video_event", video], ["drain", 20000]])
+    assert result["stats"]["sent"] == 2
+    (page,) = suite.wait_until(lambda: [r for r in rows(running, "page_view") if r["user_id"] == "u-typed"], "the page view")
+    assert page["event_id"] == page["id"] and page["page_url"] == "http://shop.test/cart" and page["session_id"]
+    assert (page["project_id"], page["environment"], page["version"]) == ("shop.test", "production", "1")
+    (played,) = suite.wait_until(lambda: rows(running, "video_event"), "the video event")
+    assert video.items() <= played.items()
 
 
 def test_calls_before_the_script_and_its_attributes_count(running, visit):

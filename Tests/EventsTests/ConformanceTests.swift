@@ -5,7 +5,8 @@ import Testing
 
 @testable import Events
 
-/// The vectors of github.com/cloudevents (conformance, spec), where `ANALYTICS_CORPORA` names the folder of corpora.
+/// The vectors of github.com/cloudevents (conformance, spec) but for those of CESQL, a query language the collector does not
+/// offer, and of other protocols and formats than HTTP and JSON, where `ANALYTICS_CORPORA` names the folder of corpora.
 private let corpus = ProcessInfo.processInfo.environment["ANALYTICS_CORPORA"].map { $0 + "/cloudevents" }
 private let hasCorpus = corpus.map { FileManager.default.fileExists(atPath: $0) } ?? false
 

@@ -3,16 +3,17 @@
 import glob
 
 
-def rows(suite):
-    """What is in the data files of the event table, without times: every file there is in the table."""
+def rows(suite, table="events"):
+    """What is in the data files of a table, without times: every file there is in the table."""
     import duckdb
 
     suite.flush()
-    files = glob.glob(f"{suite.directory}/object-store/analytics-source/analytics/events/data/**/*.parquet", recursive=True)
+    files = glob.glob(f"{suite.directory}/object-store/analytics-source/analytics/{table}/data/**/*.parquet", recursive=True)
     if not files:
         return []
     found = duckdb.connect().sql(
-        f"SELECT * EXCLUDE (time, received_at) FROM read_parquet({files}, union_by_name=true, hive_partitioning=false)")
+        f"SELECT COLUMNS(c -> c NOT IN ('time', 'timestamp', 'received_at')) "
+        f"FROM read_parquet({files}, union_by_name=true, hive_partitioning=false)")
     names = [column[0] for column in found.description]
     return [dict(zip(names, row)) for row in found.fetchall()]
 
