@@ -126,9 +126,11 @@ final class TypedTables: Sendable {
         committer.granularity = configuration.granularity
         committer.lives = lives
         committer.onSetback = { counted.count($0) }
+        let tables = try configuration.catalog.openForWriting(
+            store: store, sourceBucket: bucket, retries: retries, worker: worker)
         return TableCommitter(
-            committer, catalog: try configuration.catalog.open(store: store, sourceBucket: bucket, worker: worker),
-            store: store, firstInLog: log.status.firstSequence, logger: worker.logger, onTrouble: onTrouble)
+            committer, catalog: tables.catalog, store: tables.store, firstInLog: log.status.firstSequence,
+            logger: worker.logger, onTrouble: onTrouble)
     }
 
     private func complain(_ message: String) {
