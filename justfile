@@ -38,7 +38,7 @@ fuzz target="" seconds="600":
 chaos cycles="200":
     deploy/chaos.sh {{ cycles }}
 
-# A benchmark: ingest, parquet, planning
+# A benchmark: ack, ingest, parquet, planning
 bench name *arguments:
     deploy/bench.sh {{ name }} {{ arguments }}
 

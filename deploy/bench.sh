@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a benchmark against named peers in the same run and prints the ratios: bench.sh ingest|parquet|planning [options]
+# Runs a benchmark against named peers in the same run and prints the ratios: bench.sh ack|ingest|parquet|planning [options]
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -16,6 +16,10 @@ fi
 case $name in
     parquet) ANALYTICS_MODULES=ParquetFormat deploy/build.sh --product formats-benchmark ;;
     planning) ANALYTICS_MODULES=IcebergTable deploy/build.sh --product planning-benchmark ;;
+    ack)
+        dpkg -s libmicrohttpd-dev > /dev/null 2>&1 || as_root apt-get install -y -qq --no-install-recommends libmicrohttpd-dev > /dev/null
+        deploy/build.sh
+        ;;
     ingest)
         deploy/build.sh
         deploy/demo/prepare.sh

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Acknowledgements per second and their latency: requests of one event over connections that are kept, every one synced to the
+log before its 202; beside an empty handler of libmicrohttpd with the same generator, in the same run.
+
+    bench.sh ack [--connections 256] [--peer-connections 64] [--seconds 8] [--runs 3] [--environment NAME=VALUE]…
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "Tests" / "EndToEnd"))
+
+from suite import BINARIES, Suite  # noqa: E402
+
+EVENT = {
+    "specversion": "1.0", "id": "@" * 16, "source": "https://shop.example/web", "type": "page.view", "subject": "user-48151623",
+    "time": "2026-11-21T12:00:00.000Z", "datacontenttype": "application/json",
+    "data": {
+        "url": "https://shop.example/products/coffee-grinder?ref=newsletter", "referrer": "https://search.example/?q=coffee+grinder",
+        "title": "Coffee grinder, stainless steel", "session_id": "0b3f6c1e-8f0e-4d5d-9a55-1f8f4a1b2c3d", "viewport": [1440, 900],
+        "language": "de-AT", "user_agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36",
+        "duration_ms": 5312, "scroll_depth": 0.82, "experiments": {"checkout": "B", "search": "A"}, "logged_in": True,
+    },
+}
+
+
+class EmptyHandler:
+    """libmicrohttpd, one thread, epoll, 202 with an empty body."""
+
+    def __enter__(self):
+        self.directory = tempfile.TemporaryDirectory()
+        program = f"{self.directory.name}/empty-handler"
+        source = ROOT / "deploy" / "bench" / "support" / "empty_handler.c"
+        subprocess.run(["cc", "-O2", "-o", program, source, "-lmicrohttpd"], check=True)
+        self.process = subprocess.Popen([program], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.directory.cleanup()
+
+
+def status(pid, field):
+    with open(f"/proc/{pid}/status") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def processor_seconds(pid):
+    with open(f"/proc/{pid}/stat") as line:
+        fields = line.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(port, body, connections, seconds, rate=None):
+    command = [BINARIES / "load-generator", "--port", port, "--body", body, "--connections", connections, "--seconds", seconds, "--warm-up", 1]
+    if rate:
+        command += ["--rate", rate]
+    run = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
+    result = json.loads(run.stdout)
+    assert set(result["statuses"]) == {"202"} and not result["connections_lost"], result
+    return result
+
+
+def one_run(options, body, environment, number):
+    with EmptyHandler() as empty, Suite("local", LOG_LEVEL="warn", **environment).start("catalog", "collector") as suite:
+        pid = suite.collector.process.pid
+        before = processor_seconds(empty.process.pid)
+        peer = load(empty.port, body, options.peer_connections, options.seconds)
+        peer_used = (processor_seconds(empty.process.pid) - before) / (peer["requests_per_second"] * options.seconds)
+        before = processor_seconds(pid)
+        most = load(suite.collector.port, body, options.connections, options.seconds)
+        used = processor_seconds(pid) - before
+        peer_again = load(empty.port, body, options.peer_connections, options.seconds)
+        # What was accepted must not be counted in the next: it is committed meanwhile.
+        suite.flush()
+        peer_rate = (peer["requests_per_second"] + peer_again["requests_per_second"]) / 2
+        # At its own events: ids of the first are remembered, and a repeated one would not be written.
+        text = body.read_text().replace("https://shop.example/web", "https://shop.example/app")
+        second = body.with_name("second.json")
+        second.write_text(text)
+        steady = load(suite.collector.port, second, options.connections, options.seconds, 0.7 * most["requests_per_second"])
+        suite.flush()
+        rows = int(suite.table().current_snapshot().summary["total-records"])
+        return {
+            "collector": most["requests_per_second"], "empty": peer_rate, "ratio": most["requests_per_second"] / peer_rate,
+            "latency_at_most": most["latency_ms"], "latency_at_70_percent": steady["latency_ms"],
+            "rate_at_70_percent": steady["requests_per_second"],
+            "processor_microseconds_per_request": used / max(1, most["requests_per_second"] * options.seconds) * 1e6,
+            "processor_microseconds_of_the_empty": peer_used * 1e6,
+            "peak_memory": status(pid, "VmHWM"), "rows": rows, "run": number,
+        }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--connections", type=int, default=256)
+    # With more than 128 that are active at a time, libmicrohttpd 0.9.75 with epoll stands still.
+    parser.add_argument("--peer-connections", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--environment", action="append", default=[])
+    options = parser.parse_args()
+    environment = dict(pair.split("=", 1) for pair in options.environment)
+    results = []
+    with tempfile.TemporaryDirectory() as directory:
+        body = pathlib.Path(directory) / "event.json"
+        body.write_text(json.dumps(EVENT))
+        for number in range(options.runs):
+            results.append(one_run(options, body, environment, number))
+            print(json.dumps(results[-1]), file=sys.stderr)
+            time.sleep(1)
+
+    def middle(*path):
+        def value(result):
+            for key in path:
+                result = result[key]
+            return result
+
+        return statistics.median(value(result) for result in results)
+
+    print(f"one event of {len(json.dumps(EVENT))} bytes a request, {options.connections} connections (peer: {options.peer_connections}), median of {options.runs} runs of {options.seconds:g} s")
+    print(f"empty libmicrohttpd handler, a second   {middle('empty'):>12,.0f}")
+    print(f"acknowledged (synced) a second          {middle('collector'):>12,.0f}")
+    print(f"ratio                                   {middle('ratio'):>12.2f}")
+    print(f"at most, p50 / p99 / p99.9 ms           {middle('latency_at_most', 'p50'):>12.2f} / {middle('latency_at_most', 'p99'):.2f} / {middle('latency_at_most', 'p999'):.2f}")
+    print(f"at 70 %, a second                       {middle('rate_at_70_percent'):>12,.0f}")
+    print(f"at 70 %, p50 / p99 / p99.9 ms           {middle('latency_at_70_percent', 'p50'):>12.2f} / {middle('latency_at_70_percent', 'p99'):.2f} / {middle('latency_at_70_percent', 'p999'):.2f}")
+    print(f"processor time a request, µs            {middle('processor_microseconds_per_request'):>12.1f}   empty handler: {middle('processor_microseconds_of_the_empty'):.1f}")
+    print(f"peak memory of the collector, MB        {middle('peak_memory') / 1e6:>12,.0f}")
+
+
+if __name__ == "__main__":
+    main()
