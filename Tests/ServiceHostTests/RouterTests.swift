@@ -131,6 +131,61 @@ private func errorType(_ response: HTTPResponse) throws -> String {
         }
     }
 
+    @Test func `calls to other workers carry the request's id and trace on, one span further`() async throws {
+        var router = Router()
+        router.get("/relay", access: .open) { _ in
+            var call = HTTPRequest(method: .get, target: "/v1/config")
+            CallTrace.carry(into: &call)
+            let seen = [call.headers["X-Request-Id"] ?? "", call.headers["traceparent"] ?? ""]
+            return .text(seen.joined(separator: " "))
+        }
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        let response = try await pipeline(router: router).respond(
+            to: request(.get, "/relay", ["X-Request-Id": "abc", "traceparent": trace]))
+        let words = text(response).split(separator: " ")
+        #expect(words.count == 2 && words[0] == "abc")
+        let carried = try #require(TraceParent(String(words[1])))
+        #expect(carried.traceID == "0af7651916cd43dd8448eb211c80319c" && carried.parentID != "b7ad6b7169203331")
+        var alone = HTTPRequest(method: .get, target: "/")
+        CallTrace.carry(into: &alone)
+        #expect(alone.headers["traceparent"].flatMap { TraceParent($0) } != nil)
+    }
+
+    @Test(arguments: [
+        ("POST", "/echo", "", true), ("POST", "/echo", "wrong", false),
+        ("POST", "/nothing", "k-k-k-k-k-k-k-k-k", false),
+        ("PUT", "/echo", "k-k-k-k-k-k-k-k-k", false), ("POST", "/echo", "k-k-k-k-k-k-k-k-k", true),
+    ])
+    func `what its head alone condemns needs no body`(
+        method: String, target: String, key: String, expected: Bool
+    ) throws {
+        let pipeline = try pipeline(key.isEmpty ? [:] : ["ANALYTICS_API_KEY": "k-k-k-k-k-k-k-k-k"])
+        let head = request(HTTPMethod(rawValue: method), target, key.isEmpty ? [:] : ["X-API-Key": key])
+        #expect(pipeline.needsBody(head) == expected)
+    }
+
+    @Test func `only small plain requests to short routes are short`() throws {
+        var router = sampleRouter()
+        router.on(.post, "/short", isShort: true, ok)
+        let pipeline = try pipeline(router: router)
+        #expect(pipeline.isShort(request(.post, "/short", body: "{}")))
+        #expect(!pipeline.isShort(request(.post, "/echo", body: "{}")))
+        #expect(!pipeline.isShort(request(.post, "/short", body: String(repeating: " ", count: 20_000))))
+        #expect(!pipeline.isShort(request(.post, "/short", ["Content-Encoding": "gzip"], body: "x")))
+        #expect(!pipeline.isShort(request(.post, "/short", body: "\u{1F}\u{8B}")))
+    }
+
+    @Test(arguments: [400, 408, 413, 414, 417, 431, 501, 503, 505])
+    func `what the server refuses is refused in the one shape of errors`(status: Int) throws {
+        let metrics = MetricsRegistry()
+        let response = try pipeline(metrics: metrics).refuse(HTTPRefusal(status, "why"))
+        #expect(response.status == status && response.headers["X-Request-Id"] != nil)
+        #expect((response.headers["Retry-After"] != nil) == (status == 503))
+        #expect(try errorType(response).hasSuffix("Exception"))
+        #expect(
+            String(decoding: metrics.prometheusText(), as: UTF8.self).contains("http_requests_refused_total{reason="))
+    }
+
     @Test func `mutating calls are audited with who, what, from where and the outcome`() async throws {
         let memory = MemoryLogDestination()
         let logger = Logger(service: "s", level: .error, format: .json, destination: memory)

@@ -81,7 +81,13 @@ package struct TableCatalogConfiguration: ConfigurationSection, Sendable {
         store: any ObjectStore, sourceBucket: BucketName, worker: Worker, others: [TableIdentifier: ObjectKey] = [:]
     ) throws(HTTPClientError) -> any TableCatalog {
         if case .endpoint(let url) = choice {
-            return RESTCatalog(transport: try transport(to: url, worker), warehouse: warehouse)
+            let plain = try transport(to: url, worker)
+            let traced = CatalogTransport { (request) async throws(HTTPClientError) in
+                var request = request
+                CallTrace.carry(into: &request)
+                return try await plain.send(request)
+            }
+            return RESTCatalog(transport: traced, warehouse: warehouse)
         }
         if choice == .binding, let binding = try worker.binding(BindingName.catalog) {
             let transport = CatalogTransport { (request) async throws(HTTPClientError) in

@@ -39,7 +39,9 @@ package struct Caller: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A request with all that was found out about it before the handler is called.
-package struct RequestContext: Sendable {
+///
+/// A class: it goes through many hands, and one reference is cheaper to hand on than a dozen fields.
+package final class RequestContext: Sendable {
     /// The body is decoded (`Content-Encoding` undone) and within `MAX_BODY_BYTES`.
     package let request: HTTPRequest
     package let caller: Caller
@@ -54,6 +56,22 @@ package struct RequestContext: Sendable {
     let parameters: [(name: String, value: String)]
     let baseLogger: Logger
     let allowance: EventAllowance?
+
+    init(
+        request: HTTPRequest, caller: Caller, requestID: String, trace: TraceParent, clientAddress: String,
+        isFromTrustedProxy: Bool, parameters: [(name: String, value: String)], baseLogger: Logger,
+        allowance: EventAllowance?
+    ) {
+        self.request = request
+        self.caller = caller
+        self.requestID = requestID
+        self.trace = trace
+        self.clientAddress = clientAddress
+        self.isFromTrustedProxy = isFromTrustedProxy
+        self.parameters = parameters
+        self.baseLogger = baseLogger
+        self.allowance = allowance
+    }
 
     /// The decoded value of `{name}` in the route's template.
     package func parameter(_ name: String) -> String {
@@ -108,65 +126,28 @@ package struct RequestContext: Sendable {
     package var logger: Logger { baseLogger.with(["request_id": requestID, "trace_id": trace.traceID]) }
 }
 
-/// The trace a request belongs to: W3C Trace Context, level 1.
-package struct TraceParent: Hashable, Sendable {
-    /// 32 hexadecimal digits.
-    package let traceID: String
-    /// 16 hexadecimal digits: of the caller's span, or ours when we make one.
-    package let parentID: String
-    package let flags: String
-
-    /// Takes a `traceparent` header; nil when it is not valid.
-    package init?(_ header: String) {
-        let parts = header.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[0].utf8.count == 2, parts[0] != "ff", parts[0] != "00" || parts.count == 4,
-            parts[1].utf8.count == 32, parts[2].utf8.count == 16, parts[3].utf8.count == 2
-        else { return nil }
-        let isHexadecimal = parts[..<4].allSatisfy { part in
-            part.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-        }
-        let isZero = { (text: Substring) in text.utf8.allSatisfy { $0 == 0x30 } }
-        guard isHexadecimal, !isZero(parts[1]), !isZero(parts[2]) else { return nil }
-        traceID = String(parts[1])
-        parentID = String(parts[2])
-        flags = String(parts[3])
-    }
-
-    private init(traceID: String, parentID: String, flags: String) {
-        self.traceID = traceID
-        self.parentID = parentID
-        self.flags = flags
-    }
-
-    /// A new trace.
-    package static func make(_ random: any RandomSource) -> TraceParent {
-        TraceParent(
-            traceID: HexadecimalText.make(random.next() | 1, random.next()),
-            parentID: HexadecimalText.make(random.next() | 1),
-            flags: "01")
-    }
-
-    /// The same trace, one span on.
-    package func child(_ random: any RandomSource) -> TraceParent {
-        TraceParent(traceID: traceID, parentID: HexadecimalText.make(random.next() | 1), flags: flags)
-    }
-
-    package var header: String { "00-\(traceID)-\(parentID)-\(flags)" }
-}
-
 /// Hexadecimal text of words, without going through arrays: made for every request.
 enum HexadecimalText {
-    static func make(_ words: UInt64...) -> String {
-        String(unsafeUninitializedCapacity: words.count * 16) { buffer in
-            var offset = 0
-            for word in words {
-                for shift in stride(from: UInt64(60), through: 0, by: -4) {
-                    let digit = UInt8(truncatingIfNeeded: word >> shift & 15)
-                    buffer[offset] = digit < 10 ? 0x30 + digit : 0x57 + digit
-                    offset += 1
-                }
-            }
-            return offset
+    static func make(_ first: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 16) { buffer in
+            write(first, to: buffer, at: 0)
+            return 16
+        }
+    }
+
+    static func make(_ first: UInt64, _ second: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 32) { buffer in
+            write(first, to: buffer, at: 0)
+            write(second, to: buffer, at: 16)
+            return 32
+        }
+    }
+
+    /// The sixteen digits of `word`.
+    static func write(_ word: UInt64, to buffer: UnsafeMutableBufferPointer<UInt8>, at offset: Int) {
+        for place in 0..<16 {
+            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * place) & 15)
+            buffer[offset + place] = digit < 10 ? 0x30 + digit : 0x57 + digit
         }
     }
 }

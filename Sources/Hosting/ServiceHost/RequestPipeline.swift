@@ -2,6 +2,7 @@ import Clocks
 import HTTP
 import HTTPServer
 import JSONFormat
+import Synchronization
 import Telemetry
 
 /// Everything between the server and a handler: ids, routing, origin, caller, limits, body, errors, log, metrics, audit.
@@ -20,6 +21,7 @@ struct RequestPipeline: Sendable {
     private let requests: MetricFamily<Counter>
     private let refusals: MetricFamily<Counter>
     private let durations: MetricFamily<Histogram>
+    private let meters = RequestMeters()
 
     init(
         configuration: WorkerConfiguration, router: Router, logger: Logger, metrics: MetricsRegistry,
@@ -76,8 +78,8 @@ struct RequestPipeline: Sendable {
         } catch {
             response = unexpected(error, requestID, trace, request)
         }
-        response.headers["X-Request-Id"] = requestID
-        response.headers["traceparent"] = trace.header
+        Self.set("X-Request-Id", requestID, &response.headers)
+        Self.set("traceparent", trace.header, &response.headers)
         for field in progress.rateLimitHeaders.fields { response.headers[field.name] = field.value }
         if progress.route?.isForAllPages == true {
             CrossOrigin.decorateForAll(&response)
@@ -183,7 +185,11 @@ struct RequestPipeline: Sendable {
             request: decoded, caller: progress.caller, requestID: requestID, trace: trace, clientAddress: address,
             isFromTrustedProxy: isBelieved, parameters: parameters, baseLogger: logger, allowance: progress.allowance)
         do {
-            return try await route.handler(context)
+            // Short work calls nobody.
+            guard !route.isShort else { return try await route.handler(context) }
+            return try await CallTrace.$current.withValue(CallTrace(requestID: requestID, trace: trace)) {
+                try await route.handler(context)
+            }
         } catch {
             if let mapped = error as? ServiceError ?? router.errorMapper?(error) { throw mapped }
             throw error
@@ -274,9 +280,13 @@ struct RequestPipeline: Sendable {
         _ request: HTTPRequest, _ response: HTTPResponse, _ progress: Progress, _ requestID: String,
         _ trace: TraceParent, _ address: String, nanoseconds: UInt64
     ) {
-        let template = progress.route?.template ?? "(none)"
-        requests.with(Self.knownMethod(request.method), template, String(response.status)).increment()
-        durations.with(template).observe(Double(nanoseconds) / 1e9)
+        let meter = meters.find(request.method, progress.route, response.status) {
+            let template = progress.route?.template ?? "(none)"
+            let count = requests.with(Self.knownMethod(request.method), template, String(response.status))
+            return (count, durations.with(template))
+        }
+        meter.count.increment()
+        meter.duration.observe(Double(nanoseconds) / 1e9)
         let level: LogLevel =
             response.status >= 500 ? .warn : progress.route?.isQuiet == true ? .debug : .info
         logger.log(
@@ -296,8 +306,13 @@ struct RequestPipeline: Sendable {
             ])
     }
 
+    /// Sets a field that nearly never is there yet.
+    private static func set(_ name: String, _ value: String, _ headers: inout HTTPHeaders) {
+        if headers[name] == nil { headers.appendValidated(name, value) } else { headers[name] = value }
+    }
+
     /// A made-up method must not make a new series.
-    private static func knownMethod(_ method: HTTPMethod) -> String {
+    fileprivate static func knownMethod(_ method: HTTPMethod) -> String {
         switch method.rawValue {
         case "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH": method.rawValue
         default: "other"
@@ -310,5 +325,30 @@ struct RequestPipeline: Sendable {
             given.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return nil }
         return given
+    }
+}
+
+/// The instruments of each kind of request, found without putting their labels together.
+private final class RequestMeters: Sendable {
+    typealias Meter = (count: Counter, duration: Histogram)
+
+    private struct Kind: Hashable {
+        let method: HTTPMethod
+        let template: String?
+        let status: Int
+    }
+
+    /// Methods and templates are few, statuses too: but for a handler's whim, so there is a bound.
+    private static let kindsMax = 2000
+    private let found = Mutex<[Kind: Meter]>([:])
+
+    func find(_ method: HTTPMethod, _ route: Router.Route?, _ status: Int, _ make: () -> Meter) -> Meter {
+        // Of a method that no route has nothing is kept: it could be any text.
+        guard let route, route.method == method else { return make() }
+        let kind = Kind(method: method, template: route.template, status: status)
+        if let meter = found.withLock({ $0[kind] }) { return meter }
+        let meter = make()
+        found.withLock { if $0.count < Self.kindsMax { $0[kind] = meter } }
+        return meter
     }
 }

@@ -170,10 +170,26 @@ struct RouteTable: Sendable {
     static let segmentsMax = 64
 
     private let root: Node
+    /// Routes without parameters, by method and path: what most requests ask for is found with one look.
+    private let exact: [Exact: Router.Route]
 
-    init(_ router: Router) { root = Node(router.routes, depth: 0) }
+    private struct Exact: Hashable {
+        let method: HTTPMethod
+        let path: Substring
+    }
+
+    init(_ router: Router) {
+        root = Node(router.routes, depth: 0)
+        let literal = router.routes.filter { route in
+            route.segments.allSatisfy { if case .literal = $0 { true } else { false } }
+        }
+        exact = Dictionary(
+            literal.map { (Exact(method: $0.method, path: $0.template[...]), $0) },
+            uniquingKeysWith: { first, _ in first })
+    }
 
     func match(_ method: HTTPMethod, path: Substring) -> Match {
+        if let route = exact[Exact(method: method, path: path)] { return .route(route, parameters: []) }
         let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         // A slash at the end makes no difference.
         let trimmed = segments.last?.isEmpty == true ? segments.dropLast() : segments

@@ -40,15 +40,14 @@ package struct ServiceBinding: Sendable {
 
     /// Sends `request`, whose target is path and query on the other worker.
     ///
-    /// - Parameter context: of the request being answered: its id and trace go along.
+    /// Id and trace of the request being answered go along.
+    ///
+    /// - Parameter context: of that request, where it is not the task's own.
     package func send(
         _ request: HTTPRequest, for context: RequestContext? = nil, timeoutMilliseconds: Int = 60_000
     ) async throws(HTTPClientError) -> HTTPResponse {
         var request = request
-        if let context {
-            request.headers["X-Request-Id"] = context.requestID
-            request.headers["traceparent"] = context.trace.child(random).header
-        }
+        CallTrace.carry(into: &request, for: context, random)
         var options = HTTPRequestOptions(unixSocketPath: socketPath)
         options.timeoutMilliseconds = timeoutMilliseconds
         options.connectTimeoutMilliseconds = min(options.connectTimeoutMilliseconds, timeoutMilliseconds)

@@ -77,6 +77,10 @@ package struct EventParser: Sendable {
 
     /// The part of a content type before its parameters, in lowercase.
     static func mediaType(_ contentType: String) -> String {
+        // Nearly always there is nothing to take off.
+        if contentType.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3B && !(0x41...0x5A).contains($0) }) {
+            return contentType
+        }
         let bare = contentType.prefix { $0 != ";" }
         return String(bare.drop { $0 == " " }.prefix { $0 != " " && $0 != "\t" }).lowercased()
     }

@@ -97,7 +97,7 @@ extension CollectorRoutes {
 
     static func eventRequest(_ request: HTTPRequest) -> EventRequest {
         var attributes: [(name: String, value: String)] = []
-        for field in request.headers.fields {
+        for field in request.headers.fields where field.name.utf8.first.map({ $0 | 0x20 == 0x63 }) ?? false {
             let name = field.name.lowercased()
             guard name.hasPrefix("ce-") else { continue }
             attributes.append((String(name.dropFirst(3)), field.value))

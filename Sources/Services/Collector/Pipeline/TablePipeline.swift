@@ -53,6 +53,7 @@ final class TablePipeline: Sendable {
     private let surroundings: Surroundings
     private let limits: BatchLimits
     private let state = Mutex(State())
+    private let isHalted = Atomic<Bool>(false)
     private let wake = Signal()
 
     /// What the tables of a pipeline share.
@@ -246,6 +247,7 @@ final class TablePipeline: Sendable {
             "committing has stopped until an operator has looked", ["table": target.name, "reason": why])
         let waiters = state.withLock { state in
             state.halted = state.halted ?? why
+            isHalted.store(true, ordering: .releasing)
             state.machine = nil
             state.inFlight = nil
             account(&state)
@@ -382,7 +384,11 @@ final class TablePipeline: Sendable {
         }
     }
 
-    var halted: String? { state.withLock { $0.halted } }
+    /// Every request asks: none waits for a buffer that is being filled.
+    var halted: String? {
+        guard isHalted.load(ordering: .acquiring) else { return nil }
+        return state.withLock { $0.halted }
+    }
 
     /// Cost: linear in the buffers, and they wait meanwhile.
     var status: EventPipeline.TableStatus {
