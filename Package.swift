@@ -177,6 +177,7 @@ let layers = [
                     "Lifecycle",
                     "Files", "GeoIP", "HTTP", "HTTPServer", "ObjectStore", "ParquetFormat", "IcebergSpec",
                     "IcebergTable",
+                    "IcebergData",
                     "IcebergCatalog", "Events", "Schemas", "WriteAheadLog", "Batching", "Committing", "ServiceHost",
                     "CatalogAccess",
                 ]),

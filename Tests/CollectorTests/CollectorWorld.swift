@@ -43,19 +43,34 @@ final class World: Sendable {
         change(&limits)
         return try RunningCollector(self, limits, store ?? self.store)
     }
+
+    /// A collector that keeps what it refuses in the table `analytics.rejected`.
+    func quarantining(
+        _ refusals: RefusalKeeper.Limits = RefusalKeeper.Limits(), isStrict: Bool = false, logBytesMax: Int = 64 << 20,
+        sink: (any BatchSink)? = nil
+    ) throws -> RunningCollector {
+        let collector = try RunningCollector(
+            self, BatchLimits(), store, refusals: refusals, isStrict: isStrict, logBytesMax: logBytesMax)
+        try collector.add("rejected", .refused, sink: sink, shape: .quarantine)
+        return collector
+    }
 }
 
 final class RunningCollector: Sendable {
     let storage: DirectoryStorage
     let log: WriteAheadLog
     let intake: EventIntake
+    let refusals: RefusalKeeper?
     let pipeline: EventPipeline
     let task: Task<Void, Never>
     private let world: World
     private let limits: BatchLimits
     private let store: any ObjectStore
 
-    init(_ world: World, _ limits: BatchLimits, _ store: any ObjectStore) throws {
+    init(
+        _ world: World, _ limits: BatchLimits, _ store: any ObjectStore, refusals: RefusalKeeper.Limits? = nil,
+        isStrict: Bool = false, logBytesMax: Int = 64 << 20
+    ) throws {
         self.world = world
         self.limits = limits
         self.store = store
@@ -63,6 +78,7 @@ final class RunningCollector: Sendable {
         self.storage = storage
         var configuration = WriteAheadLog.Configuration()
         configuration.segmentBytesMax = 8192
+        configuration.bytesMax = logBytesMax
         let log = try WriteAheadLog(storage: storage, configuration: configuration)
         self.log = log
         var window = DedupWindow(windowSeconds: 3600)
@@ -71,9 +87,12 @@ final class RunningCollector: Sendable {
         var keys: [DedupJournal.Key] = []
         try log.forEachRecord(from: 0) { _, record in keys += (try? DedupJournal.keys(of: record)) ?? [] }
         for key in keys { _ = window.insert(key.key, at: key.seconds) }
+        self.refusals = refusals.map { RefusalKeeper(log: log, limits: $0) }
         intake = EventIntake(
-            parser: EventParser(secret: EventKeySecret(low: log.identity.secret.low, high: log.identity.secret.high)),
-            log: log, window: window)
+            parser: EventParser(
+                strict: isStrict,
+                secret: EventKeySecret(low: log.identity.secret.low, high: log.identity.secret.high)),
+            log: log, window: window, refusals: self.refusals)
         let sink = try Self.sink("events", world, log, store)
         let pipeline = EventPipeline(
             EventPipeline.Configuration(commitIntervalMilliseconds: 0, dedupWindowSeconds: 3600),
@@ -86,20 +105,30 @@ final class RunningCollector: Sendable {
     }
 
     private static func sink(
-        _ name: String, _ world: World, _ log: WriteAheadLog, _ store: any ObjectStore
+        _ name: String, _ world: World, _ log: WriteAheadLog, _ store: any ObjectStore, shape: TableShape = .events
     ) throws -> TableCommitter {
         var committer = TableCommitter.Configuration(
             table: try World.identifier(name), location: nil, logID: log.identity.id)
         committer.backoff = Backoff(baseMilliseconds: 1, maxMilliseconds: 10)
+        committer.shape = shape
         return TableCommitter(committer, catalog: world.catalog, store: store, firstInLog: log.status.firstSequence)
     }
 
     /// Feeds the table `analytics.<name>` too.
-    func add(_ name: String, _ filter: EventFilter, sink: (any BatchSink)? = nil) throws {
+    func add(
+        _ name: String, _ filter: EventFilter, sink: (any BatchSink)? = nil, shape: TableShape = .events
+    ) throws {
         pipeline.add(
             PipelineTarget(
-                name: name, filter: filter, sink: try sink ?? Self.sink(name, world, log, store), limits: limits,
+                name: name == "rejected" ? "analytics.rejected" : name, filter: filter,
+                sink: try sink ?? Self.sink(name, world, log, store, shape: shape), limits: limits,
                 trouble: SinkTrouble()))
+    }
+
+    /// The table of refused events, as `quarantining` feeds it.
+    func quarantine(_ world: World) throws -> Quarantine {
+        Quarantine(
+            try World.identifier("rejected"), catalog: world.catalog, store: store, intake: intake, pipeline: pipeline)
     }
 
     /// Sends events with these ids; how many were new.

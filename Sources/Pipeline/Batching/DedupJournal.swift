@@ -56,6 +56,8 @@ package struct DedupJournal: Sendable {
         var keys: [Key] = []
         do throws(EventBodyError) {
             try EventRecord.forEachEvent(record) { context, event in
+                // What was refused may be sent again, mended.
+                guard !event.isRejected else { return }
                 keys.append(Key(key: event.key, seconds: context.receivedAt.milliseconds / 1000))
             }
         } catch {

@@ -2,7 +2,7 @@ import Clocks
 
 /// One event in its binary form, in place: where its parts lie in a buffer.
 ///
-/// Layout, little-endian: u32 length of what follows · u16 flags (1 has data, 2 data is base64, 4 rejected) · i64 time in
+/// Layout, little-endian: u32 length of what follows · u16 flags (1 has data, 2 data is base64, 4 rejected, 8 data is raw bytes) · i64 time in
 /// microseconds · u64 u64 key · u16 lengths of id, type, source, subject, datacontenttype, dataschema · u32 length of
 /// data · u32 length of extensions · the bytes of these in that order; each extension is u8 length of name, u16 length of
 /// value, name, value. A missing optional attribute has length 0, which no present one can have.

@@ -13,12 +13,18 @@ package struct EventBatch: Sendable {
     package let accepted: [Accepted]
     package let rejections: [EventRejection]
 
+    /// No event at all: for a request that could not be read.
+    package static let empty = EventBatch(encoded: [], accepted: [], rejections: [])
+
     /// The record for the log with the accepted events, but for those whose place in `accepted` is in `excluded`
-    /// (ascending).
-    package func record(context: EventContext, excluding excluded: [Int] = []) -> [UInt8] {
+    /// (ascending), and with refusals behind them.
+    package func record(
+        context: EventContext, excluding excluded: [Int] = [], refusals: EncodedRefusals = EncodedRefusals()
+    ) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(encoded.count + 256)
-        EventRecord.appendHeader(context: context, count: accepted.count - excluded.count, to: &bytes)
+        bytes.reserveCapacity(encoded.count + refusals.bytes.count + 256)
+        EventRecord.appendHeader(
+            context: context, count: accepted.count - excluded.count + refusals.count, to: &bytes)
         var start = 0
         for position in excluded {
             let range = accepted[position].range
@@ -26,6 +32,7 @@ package struct EventBatch: Sendable {
             start = range.upperBound
         }
         bytes.append(contentsOf: encoded[start...])
+        bytes += refusals.bytes
         return bytes
     }
 }

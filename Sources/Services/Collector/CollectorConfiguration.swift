@@ -28,6 +28,10 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
     package let futureSecondsMax: Int?
     package let enrichment: EnrichmentConfiguration
     package let keepsRejected: Bool
+    /// The table of refused events; nil where they are not kept in one.
+    package let quarantineTable: TableIdentifier?
+    package let quarantineLocation: ObjectKey?
+    package let refusals: RefusalKeeper.Limits
     package let outageMillisecondsMax: Int
     package let schemas: SchemaConfiguration
 
@@ -70,7 +74,11 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         futureSecondsMax = future > 0 ? future / 1000 : nil
         enrichment = reader.section()
         keepsRejected = reader.bool(
-            "DEAD_LETTER", default: true, "keep refused events below rejected/ in the source bucket")
+            "DEAD_LETTER", default: true,
+            "keep refused events, in QUARANTINE_TABLE; with USE_ICEBERG=false below rejected/ in the source bucket")
+        (quarantineTable, quarantineLocation) = Self.readQuarantine(
+            &reader, namespace: catalog.table?.namespace, isUsed: usesIceberg && keepsRejected)
+        refusals = Self.readRefusals(&reader)
         outageMillisecondsMax = reader.duration(
             "CATALOG_OUTAGE_SECONDS", in: 0...86_400_000, default: 0,
             "answer 503 once no commit has succeeded for this long; 0: accept until the log is full")
@@ -111,6 +119,37 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         limits.partitionsMax = reader.int(
             "MAX_OPEN_PARTITIONS", in: 1...100_000, default: 1000,
             "types and hours that make a commit due, a file each but for late events")
+        return limits
+    }
+
+    private static func readQuarantine(
+        _ reader: inout ConfigurationReader, namespace: NamespaceName?, isUsed: Bool
+    ) -> (TableIdentifier?, ObjectKey?) {
+        let name = reader.optionalString(
+            "QUARANTINE_TABLE",
+            "table of refused events, with its namespace; default: rejected_events beside the event table")
+        let location = reader.string(
+            "QUARANTINE_TABLE_LOCATION", default: "rejected/events", "where it lies below SOURCE_BUCKET")
+        do {
+            let fallback = try namespace.map { namespace throws(CatalogError) in
+                try TableIdentifier(namespace, "rejected_events")
+            }
+            let table = try name.map { name throws(CatalogError) in try TableIdentifier(dotted: name) } ?? fallback
+            return isUsed ? (table, try ObjectKey(location)) : (nil, nil)
+        } catch {
+            reader.refuse("QUARANTINE_TABLE", "\(error)")
+            return (nil, nil)
+        }
+    }
+
+    private static func readRefusals(_ reader: inout ConfigurationReader) -> RefusalKeeper.Limits {
+        var limits = RefusalKeeper.Limits()
+        limits.rawBytesMax = reader.bytes(
+            "QUARANTINE_EVENT_BYTES", in: 0...(8 << 20), default: limits.rawBytesMax,
+            "of one refused event; one of which more was sent cannot be replayed")
+        limits.logPercentMax = reader.int(
+            "QUARANTINE_LOG_PERCENT", in: 0...100, default: limits.logPercentMax,
+            "refused events are kept while the log holds less than this share of WAL_MAX_BYTES")
         return limits
     }
 

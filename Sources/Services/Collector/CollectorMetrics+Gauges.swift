@@ -80,10 +80,10 @@ extension CollectorMetrics {
             Double(service.intake.forgottenKeys)
         }
         metrics.computedCounter("collector_dead_letters_total", "Refused events kept.") {
-            Double(service.deadLetters?.kept ?? 0)
+            Double(service.deadLetters?.kept ?? service.refusals?.kept ?? 0)
         }
         metrics.computedCounter("collector_dead_letters_dropped_total", "Refused events not kept.") {
-            Double(service.deadLetters?.dropped ?? 0)
+            Double(service.deadLetters?.dropped ?? service.refusals?.dropped ?? 0)
         }
         metrics.computedGauge("collector_paused", "1 while paused.") { service.pause.isPaused ? 1 : 0 }
     }

@@ -31,9 +31,14 @@ extension CollectorRoutes {
         let now = service.clock.now()
         let sent = Self.eventRequest(context.request)
         do {
-            let request = try sent.unwrapped(bytesMax: service.bodyBytesMax)
+            let sender = RefusalSender(
+                receivedAt: now, client: context.clientAddress, requestID: context.requestID)
+            let request = try await service.intake.reading(sent, sender) { sent throws(EventBodyError) in
+                try sent.unwrapped(bytesMax: service.bodyBytesMax)
+            }
             let reply = try await service.intake.accept(
-                request, context: service.enricher.context(of: context, at: now), rules: rules(context.caller, now))
+                request, context: service.enricher.context(of: context, at: now), rules: rules(context.caller, now),
+                sender: sender)
             count(reply, of: request, context, now)
             return reply
         } catch let error as EventBodyError {

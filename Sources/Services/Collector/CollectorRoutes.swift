@@ -16,6 +16,7 @@ package struct CollectorRoutes: Sendable {
         addSchemas(to: &router)
         addAdministration(to: &router)
         addSDK(to: &router)
+        addQuarantine(to: &router)
         router.errorMapper = Self.serviceError
         return router
     }

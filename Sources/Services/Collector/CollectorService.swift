@@ -26,6 +26,8 @@ package final class CollectorService: Sendable {
     let bodyBytesMax: Int
     let pipeline: EventPipeline
     let deadLetters: DeadLetters?
+    let refusals: RefusalKeeper?
+    let quarantine: Quarantine?
     let pause: PauseFlag
     let schemas: CollectorSchemas
     let clock = SystemClock()
@@ -63,11 +65,13 @@ package final class CollectorService: Sendable {
         let schemas = try CollectorSchemas(configuration, opened.log, opened.lives, store, metrics, worker)
         self.schemas = schemas
         let secret = EventKeySecret(low: log.identity.secret.low, high: log.identity.secret.high)
+        refusals =
+            configuration.quarantineTable == nil ? nil : RefusalKeeper(log: log, limits: configuration.refusals)
         intake = EventIntake(
             parser: EventParser(limits: configuration.events, strict: configuration.isStrict, secret: secret),
-            gate: schemas.gate, log: log, window: opened.window)
+            gate: schemas.gate, log: log, window: opened.window, refusals: refusals)
         deadLetters =
-            configuration.keepsRejected
+            configuration.keepsRejected && refusals == nil
             ? DeadLetters(store: store, bucket: configuration.objectStore.sourceBucket) : nil
         let trouble = SinkTrouble()
         let counted = metrics.table(Self.tableName(configuration))
@@ -82,6 +86,7 @@ package final class CollectorService: Sendable {
                 sink: MeteredSink(sink: sink, metrics: counted, clock: clock), limits: configuration.batches,
                 trouble: trouble), logger: logger)
         try await schemas.start(feeding: pipeline)
+        quarantine = try Self.openQuarantine(configuration, store, log, opened.lives, worker, metrics, intake, pipeline)
         try log.start { [self] sequence, payload in
             let now = clock.now().milliseconds
             logAge.withLock { $0.note(sequence, at: now) }
@@ -141,7 +146,19 @@ package final class CollectorService: Sendable {
         guard let table = configuration.catalog.table, let key = configuration.catalog.tableLocation else {
             throw CommitError(.failed, "the configuration names no table")
         }
-        let location = store.uri(of: ObjectLocation(bucket: bucket, key: key))
+        let committer = committer(configuration, table, key, store, log, lives, metrics)
+        let tables = try configuration.catalog.openForWriting(
+            store: store, sourceBucket: bucket, retries: configuration.objectStore.retryPolicy, worker: worker)
+        return TableCommitter(
+            committer, catalog: tables.catalog, store: tables.store, firstInLog: log.status.firstSequence,
+            logger: worker.logger, onTrouble: onTrouble)
+    }
+
+    private static func committer(
+        _ configuration: CollectorConfiguration, _ table: TableIdentifier, _ key: ObjectKey, _ store: any ObjectStore,
+        _ log: WriteAheadLog, _ lives: LogLives, _ metrics: TableMetrics
+    ) -> TableCommitter.Configuration {
+        let location = store.uri(of: ObjectLocation(bucket: configuration.objectStore.sourceBucket, key: key))
         var committer = TableCommitter.Configuration(table: table, location: location, logID: log.identity.id)
         committer.backoff = Backoff(
             baseMilliseconds: configuration.objectStore.retryPolicy.baseDelayMilliseconds,
@@ -150,12 +167,33 @@ package final class CollectorService: Sendable {
         committer.granularity = configuration.granularity
         committer.lives = lives
         committer.onSetback = { metrics.count($0) }
+        return committer
+    }
+
+    /// Feeds the table of refused events from the log too; nil where they are not kept in one.
+    private static func openQuarantine(
+        _ configuration: CollectorConfiguration, _ store: any ObjectStore, _ log: WriteAheadLog, _ lives: LogLives,
+        _ worker: Worker, _ metrics: CollectorMetrics, _ intake: EventIntake, _ pipeline: EventPipeline
+    ) throws -> Quarantine? {
+        guard let table = configuration.quarantineTable, let key = configuration.quarantineLocation else { return nil }
         let tables = try configuration.catalog.openForWriting(
-            store: store, sourceBucket: bucket, retries: configuration.objectStore.retryPolicy, worker: worker)
-        return TableCommitter(
+            store: store, sourceBucket: configuration.objectStore.sourceBucket,
+            retries: configuration.objectStore.retryPolicy, worker: worker, others: [table: key])
+        let counted = metrics.table(table.description)
+        var committer = committer(configuration, table, key, store, log, lives, counted)
+        committer.shape = .quarantine
+        let trouble = SinkTrouble()
+        let sink = TableCommitter(
             committer, catalog: tables.catalog, store: tables.store, firstInLog: log.status.firstSequence,
-            logger: worker.logger,
-            onTrouble: onTrouble)
+            logger: worker.logger
+        ) { trouble.report($0) }
+        pipeline.add(
+            PipelineTarget(
+                name: table.description, filter: .refused,
+                sink: MeteredSink(sink: sink, metrics: counted, clock: SystemClock()), limits: configuration.batches,
+                trouble: trouble))
+        return Quarantine(
+            table, catalog: tables.catalog, store: tables.store, intake: intake, pipeline: pipeline)
     }
 
     /// The event table, as metrics and status call it.

@@ -21,15 +21,19 @@ package final class EventIntake: Sendable {
     /// Keys are entered and records queued in one step, so that whoever finds a key can wait for its record.
     private let window: Mutex<DedupWindow>
     private let clock: any WallClock
+    /// nil: what is refused is not logged.
+    private let refusals: RefusalKeeper?
 
     package init(
         parser: EventParser, gate: SchemaGate? = nil, log: any RecordLog, window: DedupWindow,
+        refusals: RefusalKeeper? = nil,
         clock: any WallClock = SystemClock()
     ) {
         self.parser = parser
         self.gate = gate
         self.log = log
         self.window = Mutex(window)
+        self.refusals = refusals
         self.clock = clock
     }
 
@@ -51,52 +55,108 @@ package final class EventIntake: Sendable {
             accepted: batch.accepted.count - duplicates, duplicates: duplicates, rejections: batch.rejections)
     }
 
+    /// Refusals are logged with the accepted events of their request, as far as there is room to spare for them.
+    ///
     /// - Throws: `EventBodyError` when the request as a whole cannot be read; `LogError` when nothing was kept.
     package func accept(
-        _ request: EventRequest, context: EventContext, rules: EventRules = EventRules()
+        _ request: EventRequest, context: EventContext, rules: EventRules = EventRules(), sender: RefusalSender? = nil
     ) async throws -> Reply {
-        let read = rules.apply(to: try parser.parse(request, at: context.receivedAt))
-        let batch = gate?.judge(read) ?? read
-        let seconds = context.receivedAt.milliseconds / 1000
-        var duplicates: [Int] = []
-        if !batch.accepted.isEmpty {
-            let (found, outcome) = await enqueue(batch, context, seconds)
-            duplicates = found
-            if case .failure(let error) = outcome {
-                window.withLock { window in
-                    for (position, event) in batch.accepted.enumerated() where !Self.contains(found, position) {
-                        window.remove(event.key)
-                    }
-                }
-                throw error
-            }
+        let sender = sender ?? RefusalSender(receivedAt: context.receivedAt)
+        let batch = try await reading(request, sender) { request throws(EventBodyError) in
+            let read = rules.apply(to: try parser.parse(request, at: context.receivedAt))
+            return gate?.judge(read) ?? read
         }
-        if !duplicates.isEmpty { try await log.waitForQueued() }
+        let refused = refusals?.encode(batch.rejections, of: request, sender) ?? EncodedRefusals()
+        var duplicates = 0
+        if batch.accepted.isEmpty {
+            await keep(refused, context)
+        } else {
+            duplicates = try await log(batch, context, refused)
+        }
         Failpoint.intakeBeforeReply.pass()
         return Reply(
-            accepted: batch.accepted.count - duplicates.count, duplicates: duplicates.count,
-            rejections: batch.rejections)
+            accepted: batch.accepted.count - duplicates, duplicates: duplicates, rejections: batch.rejections)
+    }
+
+    /// What `body` makes of a request; one that it cannot read is logged as a refusal.
+    package func reading<R>(
+        _ request: EventRequest, _ sender: RefusalSender, _ body: (EventRequest) throws(EventBodyError) -> R
+    ) async throws(EventBodyError) -> R {
+        do throws(EventBodyError) {
+            return try body(request)
+        } catch {
+            if let refusals {
+                await keep(
+                    refusals.encode(error, of: request, sender), EventContext(receivedAt: sender.receivedAt))
+            }
+            throw error
+        }
+    }
+
+    /// Logs the accepted events, and `refused` if there is room for both.
+    ///
+    /// - Returns: how many of them are duplicates; their originals are durable.
+    private func log(
+        _ batch: EventBatch, _ context: EventContext, _ refused: EncodedRefusals
+    ) async throws(LogError) -> Int {
+        do throws(LogError) {
+            let duplicates = try await append(batch, context, refused)
+            refusals?.keep(refused.count)
+            return duplicates
+        } catch {
+            refusals?.drop(refused.count)
+            guard error.code == .full, refused.count > 0 else { throw error }
+            return try await append(batch, context, EncodedRefusals())
+        }
+    }
+
+    /// One record for the events that are no duplicates and for `others`, all or nothing.
+    private func append(
+        _ batch: EventBatch, _ context: EventContext, _ others: EncodedRefusals
+    ) async throws(LogError) -> Int {
+        let (duplicates, outcome) = await enqueue(batch, context, others)
+        if case .failure(let error) = outcome {
+            window.withLock { window in
+                for (position, event) in batch.accepted.enumerated() where !Self.contains(duplicates, position) {
+                    window.remove(event.key)
+                }
+            }
+            throw error
+        }
+        if !duplicates.isEmpty { try await log.waitForQueued() }
+        return duplicates.count
+    }
+
+    /// Logs refusals alone. That the log has no room for them is no concern of the sender.
+    private func keep(_ refused: EncodedRefusals, _ context: EventContext) async {
+        guard refused.count > 0 else { return }
+        do throws(LogError) {
+            _ = try await append(.empty, context, refused)
+            refusals?.keep(refused.count)
+        } catch {
+            refusals?.drop(refused.count)
+        }
     }
 
     /// Waits for the log. Returns which events are duplicates, as ascending places in `batch.accepted`.
     private func enqueue(
-        _ batch: EventBatch, _ context: EventContext, _ seconds: Int64
+        _ batch: EventBatch, _ context: EventContext, _ others: EncodedRefusals
     ) async -> ([Int], Result<UInt64, LogError>) {
-        await withCheckedContinuation { continuation in
+        let seconds = context.receivedAt.milliseconds / 1000
+        return await withCheckedContinuation { continuation in
             window.withLock { window in
                 var duplicates: [Int] = []
                 for (position, event) in batch.accepted.enumerated() where !window.insert(event.key, at: seconds) {
                     duplicates.append(position)
                 }
                 let found = duplicates
-                guard found.count < batch.accepted.count else {
+                guard found.count < batch.accepted.count || others.count > 0 else {
                     continuation.resume(returning: (found, .success(0)))
                     return
                 }
                 do throws(LogError) {
-                    _ = try log.enqueue(batch.record(context: context, excluding: found)) { result in
-                        continuation.resume(returning: (found, result))
-                    }
+                    let record = batch.record(context: context, excluding: found, refusals: others)
+                    _ = try log.enqueue(record) { result in continuation.resume(returning: (found, result)) }
                 } catch {
                     continuation.resume(returning: (found, .failure(error)))
                 }
@@ -113,4 +173,53 @@ package final class EventIntake: Sendable {
         }
         return low < sorted.count && sorted[low] == value
     }
+}
+
+// MARK: - Replaying what was refused
+
+extension EventIntake {
+    package enum Replay: Sendable {
+        case taken(accepted: Int, duplicates: Int)
+        /// Nothing was taken: these events are still refused.
+        case refused([EventRejection])
+        /// Nothing was taken: the bytes as a whole cannot be read.
+        case unreadable(EventBodyError)
+    }
+
+    /// Sends what was refused through the intake again, whole or not at all: it is taken only when none of its events is
+    /// refused now.
+    ///
+    /// Its events and the row that says it was replayed are one record of the log: both are durable, or neither. A missing
+    /// id and time become the same at each replay, for they follow from the refusal.
+    package func replay(_ refused: QuarantinedEvent, isTrial: Bool = false) async throws(LogError) -> Replay {
+        let batch: EventBatch
+        do throws(EventBodyError) {
+            let read = try parser.parse(refused.request, at: refused.receivedAt, ReplayRandom(refused.id))
+            batch = gate?.judge(read, isDryRun: isTrial) ?? read
+        } catch {
+            return .unreadable(error)
+        }
+        guard batch.rejections.isEmpty else { return .refused(batch.rejections) }
+        if isTrial { return .taken(accepted: batch.accepted.count, duplicates: 0) }
+        let now = clock.now()
+        var marker = EncodedRefusals()
+        marker.append(
+            Refusal(
+                id: refused.id, reason: Refusal.replayed, receivedAt: now, raw: [],
+                details: [(Refusal.Name.message, "replayed with \(batch.accepted.count) events")]))
+        let duplicates = try await append(batch, EventContext(receivedAt: now), marker)
+        return .taken(accepted: batch.accepted.count - duplicates, duplicates: duplicates)
+    }
+}
+
+/// The same bits for the same refusal.
+private struct ReplayRandom: RandomSource {
+    private let bits: UInt64
+
+    init(_ id: String) {
+        // FNV-1a over a random id: the bits need to differ between refusals, not to be secret.
+        bits = id.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+
+    func next() -> UInt64 { bits }
 }
