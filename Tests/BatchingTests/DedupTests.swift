@@ -73,6 +73,29 @@ struct DedupTests {
         #expect(try storage.list().filter { $0.hasSuffix(".keys") } == ["00000000000000000005.keys"])
     }
 
+    @Test func `the journal holds no more than the window may, and the newest`() throws {
+        let path = "/tmp/dedup-test-\(SystemRandom().next())"
+        defer { try? FileSystem.removeTree(path) }
+        let storage = try DirectoryStorage(path: path)
+        func names() throws -> [Int] {
+            try storage.list().filter { $0.hasSuffix(".keys") }.compactMap { Int($0.prefix(20)) }.sorted()
+        }
+        let journal = DedupJournal(storage: storage, keysMax: 6)
+        for number in 1...10 {
+            try journal.keep(
+                first: UInt64(number), records: [makeRecord([("a\(number)", 1), ("b\(number)", 1)], from: 5)])
+            #expect(try names() == Array(max(1, number - 2)...number))
+        }
+        #expect(journal.bytes == 3 * (20 + 2 * 24))
+        // The same of a journal that has not read them yet.
+        try DedupJournal(storage: storage, keysMax: 4).keep(
+            first: 11, records: [makeRecord([("c", 1), ("d", 1)], from: 5)])
+        #expect(try names() == [10, 11])
+        var window = DedupWindow(windowSeconds: 60, keysMax: 100)
+        _ = try journal.load(into: &window, now: 6)
+        #expect(window.count == 4)
+    }
+
     @Test func `keys kept a second time take no space`() throws {
         let path = "/tmp/dedup-test-\(SystemRandom().next())"
         defer { try? FileSystem.removeTree(path) }

@@ -3,7 +3,7 @@ import Clocks
 import Committing
 import Events
 import Files
-import HTTP
+import IcebergCatalog
 import IcebergData
 import IcebergTable
 import JSONFormat
@@ -204,7 +204,7 @@ struct QuarantineTests {
     @Test func `a table that has halted is not replayed from`() async throws {
         let world = try World()
         let collector = try world.quarantining(sink: NeverSink())
-        _ = try await post(collector, "7")
+        _ = try await post(collector, "[7]")
         await #expect(throws: (any Error).self) {
             _ = try await collector.quarantine(world).replay(Quarantine.Selection())
         }

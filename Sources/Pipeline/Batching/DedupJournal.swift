@@ -3,6 +3,7 @@ import Checksums
 import Clocks
 import Events
 import Files
+import Synchronization
 import WriteAheadLog
 
 /// Keeps the keys of events whose log segment is gone, for as long as the window reaches back: the window after a restart
@@ -11,7 +12,9 @@ import WriteAheadLog
 /// One file for each segment, `<first sequence>.keys`, written whole and synced before the segment is removed. Layout,
 /// little-endian: magic `ANLYKEYS` · u32 version (1) · u32 number of keys · for each u64 u64 key and i64 seconds since 1970
 /// · CRC-32C of all before.
-package struct DedupJournal: Sendable {
+///
+/// Bounded: the oldest files go once the others hold as many keys as the window may remember.
+package final class DedupJournal: Sendable {
     package struct Key: Hashable, Sendable {
         package let key: EventKey
         package let seconds: Int64
@@ -25,9 +28,36 @@ package struct DedupJournal: Sendable {
     private static let magic = Array("ANLYKEYS".utf8)
     private static let version: UInt32 = 1
     private static let suffix = ".keys"
-    private let storage: any LogStorage
+    private static let keyBytes = 24
+    private static let fileBytes = 20
 
-    package init(storage: any LogStorage) { self.storage = storage }
+    private struct File {
+        let count: Int
+        let newest: Int64
+
+        init(_ keys: [Key]) {
+            count = keys.count
+            newest = keys.reduce(Int64.min) { max($0, $1.seconds) }
+        }
+    }
+
+    private let storage: any LogStorage
+    private let keysMax: Int
+    /// What is in the whole files; nil until they have been read once.
+    private let index = Mutex<[String: File]?>(nil)
+
+    /// - Parameter keysMax: as that of the window.
+    package init(storage: any LogStorage, keysMax: Int = 4 << 20) {
+        self.storage = storage
+        self.keysMax = keysMax
+    }
+
+    /// What the files take on disk; 0 before they were read.
+    package var bytes: Int {
+        index.withLock { index in
+            (index ?? [:]).values.reduce(0) { $0 + Self.fileBytes + $1.count * Self.keyBytes }
+        }
+    }
 
     /// Keeps the keys of a segment's records. Durable on return, with the rename and the directory's sync; the same segment
     /// twice is one file, and takes no more space: after a crash between this and the segment's removal there may be none.
@@ -37,10 +67,13 @@ package struct DedupJournal: Sendable {
         guard !keys.isEmpty else { return }
         do throws(FileError) {
             let (name, bytes) = (Self.name(first), Self.encode(keys))
+            try makeRoom(for: keys.count, besides: name)
             if try storage.list().contains(name), try storage.read(name) == bytes {
-                return try storage.syncDirectory()
+                try storage.syncDirectory()
+            } else {
+                try storage.writeAtomically(name, bytes)
             }
-            try storage.writeAtomically(name, bytes)
+            index.withLock { $0?[name] = File(keys) }
         } catch {
             throw LogError(error.isNoSpace ? .full : .failed, "the keys of a log segment cannot be kept: \(error)")
         }
@@ -89,17 +122,46 @@ package struct DedupJournal: Sendable {
         return damaged
     }
 
-    /// Removes files that a window of `windowSeconds` no longer reaches. Cheap: reads nothing but what it removes.
+    /// Removes files that a window of `windowSeconds` no longer reaches. Reads every file once in the life of the journal.
     package func removeExpired(windowSeconds: Int64, now seconds: Int64) throws(LogError) {
         do throws(FileError) {
-            for name in try files() {
-                guard let keys = Self.decode(try storage.read(name)) else { continue }
-                guard keys.allSatisfy({ seconds - $0.seconds > windowSeconds }) else { return }
-                try storage.remove(name)
+            for (name, file) in try indexed() {
+                guard seconds - file.newest > windowSeconds else { return }
+                try remove(name)
             }
         } catch {
             throw LogError(.failed, "expired keys cannot be removed: \(error)")
         }
+    }
+
+    /// Removes the oldest files as long as the others hold all that the window may remember.
+    private func makeRoom(for count: Int, besides kept: String) throws(FileError) {
+        let files = try indexed().filter { $0.name != kept }
+        var total = files.reduce(count) { $0 + $1.file.count }
+        for (name, file) in files {
+            guard total - file.count >= keysMax else { return }
+            try remove(name)
+            total -= file.count
+        }
+    }
+
+    private func remove(_ name: String) throws(FileError) {
+        try storage.remove(name)
+        index.withLock { $0?[name] = nil }
+    }
+
+    /// The whole files, the oldest first.
+    private func indexed() throws(FileError) -> [(name: String, file: File)] {
+        if index.withLock({ $0 == nil }) {
+            var read: [String: File] = [:]
+            for name in try files() {
+                if let keys = Self.decode(try storage.read(name)) { read[name] = File(keys) }
+            }
+            let found = read
+            index.withLock { $0 = $0 ?? found }
+        }
+        let known = index.withLock { $0 ?? [:] }
+        return known.sorted { $0.key < $1.key }.map { (name: $0.key, file: $0.value) }
     }
 
     private func files() throws(FileError) -> [String] {

@@ -79,6 +79,9 @@ extension CollectorMetrics {
         metrics.computedCounter("collector_forgotten_ids_total", "Events forgotten within the window, for memory.") {
             Double(service.intake.forgottenKeys)
         }
+        metrics.computedGauge("collector_remembered_ids_disk_bytes", "Files of ids whose events left the log.") {
+            Double(service.journal.bytes)
+        }
         metrics.computedCounter("collector_dead_letters_total", "Refused events kept.") {
             Double(service.deadLetters?.kept ?? service.refusals?.kept ?? 0)
         }

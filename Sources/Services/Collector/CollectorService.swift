@@ -27,6 +27,7 @@ package final class CollectorService: Sendable {
     let pipeline: EventPipeline
     let deadLetters: DeadLetters?
     let refusals: RefusalKeeper?
+    let journal: DedupJournal
     let quarantine: Quarantine?
     let pause: PauseFlag
     let schemas: CollectorSchemas
@@ -55,6 +56,7 @@ package final class CollectorService: Sendable {
         logAge = Mutex(opened.age)
         log = opened.log
         pause = opened.pause
+        journal = opened.journal
         if opened.log.tornBytes > 0 {
             logger.warn("cut an unacknowledged tail off the log", ["bytes": opened.log.tornBytes])
         }
@@ -80,7 +82,7 @@ package final class CollectorService: Sendable {
             EventPipeline.Configuration(
                 commitIntervalMilliseconds: configuration.commitIntervalMilliseconds,
                 dedupWindowSeconds: Int64(configuration.dedupWindowSeconds)),
-            log: log, storage: opened.storage, journal: DedupJournal(storage: opened.storage),
+            log: log, storage: opened.storage, journal: opened.journal,
             events: PipelineTarget(
                 name: Self.tableName(configuration), filter: .accepted,
                 sink: MeteredSink(sink: sink, metrics: counted, clock: clock), limits: configuration.batches,
@@ -100,6 +102,7 @@ package final class CollectorService: Sendable {
         let log: WriteAheadLog
         let lives: LogLives
         let window: DedupWindow
+        let journal: DedupJournal
         let damaged: [String]
         let pause: PauseFlag
         let age: LogAge
@@ -117,7 +120,8 @@ package final class CollectorService: Sendable {
         var window = DedupWindow(
             windowSeconds: Int64(configuration.dedupWindowSeconds), keysMax: configuration.dedupKeysMax)
         let now = SystemClock().now().milliseconds / 1000
-        let damaged = try DedupJournal(storage: storage).load(into: &window, now: now)
+        let journal = DedupJournal(storage: storage, keysMax: configuration.dedupKeysMax)
+        let damaged = try journal.load(into: &window, now: now)
         var problem: LogError?
         var age = LogAge()
         try log.forEachRecord(from: 0) { sequence, record in
@@ -132,7 +136,8 @@ package final class CollectorService: Sendable {
         if let problem { throw problem }
         let pause = try PauseFlag(directory: configuration.logDirectory)
         return Opened(
-            storage: storage, log: log, lives: lives, window: window, damaged: damaged, pause: pause, age: age)
+            storage: storage, log: log, lives: lives, window: window, journal: journal, damaged: damaged, pause: pause,
+            age: age)
     }
 
     private static func sink(
