@@ -31,9 +31,9 @@ extension CollectorMetrics {
             Double(service.freeDiskBytes ?? -1)
         }
         metrics.computedGauge(
-            "collector_log_oldest_seconds", "Age of the oldest record that is not in every table; 0 when there is none."
+            "collector_log_oldest_seconds", "Age of the oldest record that a table still lacks; 0 when there is none."
         ) {
-            let committed = latest.tables.map(\.committedThrough).min() ?? 0
+            let committed = latest.tables.map(\.settledThrough).min() ?? 0
             return Double(service.oldestMilliseconds(behind: committed) ?? 0) / 1000
         }
     }
@@ -44,7 +44,7 @@ extension CollectorMetrics {
                 latest.tables.map { (values: [$0.status.name], value: read($0)) }
             }
         }
-        gauge("collector_uncommitted_records", "Requests in the log and not in the table.") {
+        gauge("collector_uncommitted_records", "Requests in the log from the first on that the table still lacks.") {
             Double($0.uncommittedRecords)
         }
         gauge("collector_buffers", "Open buffers: a type and hour each.") { Double($0.status.buffers.count) }
@@ -95,7 +95,7 @@ extension CollectorMetrics {
 /// One table, as the gauges see it.
 private struct TableReading: Sendable {
     let status: EventPipeline.TableStatus
-    let committedThrough: UInt64
+    let settledThrough: UInt64
     let uncommittedRecords: UInt64
     let secondsSinceCommit: Double
 }
@@ -122,11 +122,11 @@ private final class LatestStatus: Sendable {
         let now = service.clock.now()
         let status = service.pipeline.status
         return ([status.events] + status.others).map { table in
-            let committed = table.committedThrough ?? log.firstSequence - 1
+            let settled = table.settledThrough ?? log.firstSequence - 1
             let since = table.lastCommit ?? service.startedAt
             return TableReading(
-                status: table, committedThrough: committed,
-                uncommittedRecords: log.syncedThrough > committed ? log.syncedThrough - committed : 0,
+                status: table, settledThrough: settled,
+                uncommittedRecords: log.syncedThrough > settled ? log.syncedThrough - settled : 0,
                 secondsSinceCommit: max(0, Double(now.microseconds - since.microseconds) / 1e6))
         }
     }

@@ -53,6 +53,8 @@ extension EventPipeline {
         package let waitingFlushes: Int
         /// nil until the table has been read.
         package let committedThrough: UInt64?
+        /// The table lacks nothing up to here: what lies behind its watermark is not for it. nil as `committedThrough`.
+        package let settledThrough: UInt64?
         package let lastCommit: Timestamp?
         package let lastSnapshotID: Int64?
         package let commits: Int

@@ -400,6 +400,7 @@ final class TablePipeline: Sendable {
                 name: target.name, buffers: EventPipeline.BufferStatus.merged((state.inFlight?.buffers ?? []) + open),
                 bufferedBytes: state.machine?.bytes ?? 0, inFlightEvents: state.inFlight?.events ?? 0,
                 waitingFlushes: state.waiters.all.count, committedThrough: state.committedThrough,
+                settledThrough: state.committedThrough.map { max($0, state.idleThrough ?? 0) },
                 lastCommit: state.lastCommit, lastSnapshotID: state.lastSnapshotID, commits: state.commits,
                 trouble: trouble, troubleMilliseconds: lasts, halted: state.halted)
         }
