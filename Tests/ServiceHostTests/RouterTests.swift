@@ -175,6 +175,22 @@ private func errorType(_ response: HTTPResponse) throws -> String {
         #expect(!pipeline.isShort(request(.post, "/short", body: "\u{1F}\u{8B}")))
     }
 
+    @Test func `what a lenient server lets through is refused`() async throws {
+        let pipeline = try pipeline()
+        let good = request(.get, "/open", ["Host": "a", "X-Odd.~name": ""])
+        #expect(await pipeline.respond(to: good).status == 200)
+        for bad in [
+            request(.get, "/open", ["Host": "a", "host": "a"]), request(.get, "/open", ["X ": "a"]),
+            request(.get, "/open", ["": "a"]), request(HTTPMethod(rawValue: "\u{16}GET"), "/open"),
+            request(HTTPMethod(rawValue: ""), "/open"), request(.get, "http://h/open"), request(.get, "*"),
+            request(HTTPMethod(rawValue: String(repeating: "A", count: 33)), "/open"),
+        ] {
+            let response = await pipeline.respond(to: bad)
+            #expect(response.status == 400, "\(bad.method) \(bad.target) \(bad.headers)")
+            #expect(try errorType(response) == "BadRequestException")
+        }
+    }
+
     @Test(arguments: [400, 408, 413, 414, 417, 431, 501, 503, 505])
     func `what the server refuses is refused in the one shape of errors`(status: Int) throws {
         let metrics = MetricsRegistry()

@@ -151,6 +151,7 @@ struct RequestPipeline: Sendable {
         _ request: HTTPRequest, _ requestID: String, _ trace: TraceParent, _ address: String, _ isBelieved: Bool,
         _ progress: inout Progress
     ) async throws -> HTTPResponse {
+        try RequestShape.check(request)
         let parameters: [(name: String, value: String)]
         let match = table.match(request.method, path: request.path)
         if let origin = request.headers["Origin"], !match.isForAllPages,
