@@ -127,6 +127,35 @@ struct BeaconFormTests {
         #expect(try events(unwrapped(body, contentType)).map(\.id) == ["1"])
     }
 
+    @Test func `damage is an error, or other events, and nothing worse`() throws {
+        let whole = [
+            Array("v=1&data=\(escaped(event))&x=%E2%82%AC+y".utf8), try gzip("data=" + escaped(event)),
+            Array(("data=" + escaped(Base64.encode(try gzip(event)))).utf8), try Zstandard.compress(Array(event.utf8)),
+        ]
+        var state: UInt64 = 1
+        func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        var refused = 0
+        for round in 0..<4000 {
+            var bytes = whole[round % whole.count]
+            for _ in 0...next(3) {
+                switch next(3) {
+                case 0: bytes[next(bytes.count)] ^= UInt8(1 << next(8))
+                case 1: bytes.removeLast(next(bytes.count))
+                default: bytes.insert(UInt8(next(256)), at: next(bytes.count))
+                }
+            }
+            do {
+                #expect(try unwrapped(bytes, form, bytesMax: 4096).body.count <= max(4096, bytes.count))
+            } catch is EventBodyError {
+                refused += 1
+            }
+        }
+        #expect(refused > 100 && refused < 4000)
+    }
+
     @Test(arguments: ["multipart/form-data; boundary=x", "image/png", "application/xml", "application/octet-stream"])
     func `other content is refused, with what is allowed`(contentType: String) {
         let parser = EventParser(secret: EventKeySecret(low: 1, high: 2))
