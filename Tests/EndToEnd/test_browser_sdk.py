@@ -130,10 +130,10 @@ def test_page_views_and_video_events_fill_their_tables(running, visit):
     video = {"video_id": "v1", "action": "play", "position": 1.5, "duration": 60, "playback_rate": 1}
     result = visit([["identify", "u-typed"], ["page"], ["track", "video_event", video], ["drain", 20000]])
     assert result["stats"]["sent"] == 2
-    (page,) = suite.wait_until(lambda: [r for r in rows(running, "page_view") if r["user_id"] == "u-typed"], "the page view")
+    (page,) = suite.wait_until(lambda: [r for r in rows(running, "analytics/page_view") if r["user_id"] == "u-typed"], "the page view")
     assert page["event_id"] == page["id"] and page["page_url"] == "http://shop.test/cart" and page["session_id"]
     assert (page["project_id"], page["environment"], page["version"]) == ("shop.test", "production", "1")
-    (played,) = suite.wait_until(lambda: rows(running, "video_event"), "the video event")
+    (played,) = suite.wait_until(lambda: rows(running, "analytics/video_event"), "the video event")
     assert video.items() <= played.items()
 
 

@@ -21,7 +21,7 @@ def make_key(name):
 
 
 def collector(**environment):
-    return Suite("local", R2_CATALOG_ENDPOINT="direct", DEAD_LETTER="false", **environment).start("collector")
+    return Suite("local", **{"R2_CATALOG_ENDPOINT": "direct", "DEAD_LETTER": "false"} | environment).start("collector")
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +218,14 @@ def test_agent_and_address_are_kept_only_as_configured(running):
     assert visitor(running, "plain")["extensions"] == {"useragent": "Browser/1.0"}
     with collector(STORE_USER_AGENT="false") as quiet:
         assert visitor(quiet, "1")["extensions"] == {}
+
+
+@pytest.mark.parametrize("stored, client", [("true", "127.0.0.1"), ("false", None)])
+def test_so_is_the_address_of_who_sent_what_was_refused(stored, client):
+    with collector(DEAD_LETTER="true", STORE_CLIENT_ADDRESS=stored) as running:
+        assert send(running, [{"event_type": ""}]).status == 400
+        (refused,) = wait_until(lambda: rows(running, "rejected/events"), "the refusal")
+        assert (refused["reason"], refused["client"]) == ("empty_attribute", client)
 
 
 def test_a_database_says_where_a_visitor_is(tmp_path):

@@ -31,8 +31,8 @@ extension CollectorRoutes {
         let now = service.clock.now()
         let sent = Self.eventRequest(context.request)
         do {
-            let sender = RefusalSender(
-                receivedAt: now, client: context.clientAddress, requestID: context.requestID)
+            let client = service.enricher.storesClientAddress ? context.clientAddress : nil
+            let sender = RefusalSender(receivedAt: now, client: client, requestID: context.requestID)
             let request = try await service.intake.reading(sent, sender) { sent throws(EventBodyError) in
                 try sent.unwrapped(bytesMax: service.bodyBytesMax)
             }

@@ -3,12 +3,12 @@
 import glob
 
 
-def rows(suite, table="events"):
-    """What is in the data files of a table, without times: every file there is in the table."""
+def rows(suite, table="analytics/events"):
+    """What is in the data files of the table at a place below the bucket, without times: every file there is in the table."""
     import duckdb
 
     suite.flush()
-    files = glob.glob(f"{suite.directory}/object-store/analytics-source/analytics/{table}/data/**/*.parquet", recursive=True)
+    files = glob.glob(f"{suite.directory}/object-store/analytics-source/{table}/data/**/*.parquet", recursive=True)
     if not files:
         return []
     found = duckdb.connect().sql(

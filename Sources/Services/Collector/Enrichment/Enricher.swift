@@ -10,6 +10,7 @@ import ServiceHost
 package final class Enricher: Sendable {
     private let configuration: EnrichmentConfiguration
     package let places: GeoLocator?
+    package var storesClientAddress: Bool { configuration.storesClientAddress }
 
     /// Blocks.
     package init(_ configuration: EnrichmentConfiguration) throws(GeoIPError) {

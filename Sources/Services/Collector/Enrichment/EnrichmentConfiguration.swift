@@ -15,6 +15,6 @@ package struct EnrichmentConfiguration: ConfigurationSection, Hashable, Sendable
             "STORE_USER_AGENT", default: true, "keep the request's User-Agent as the extension useragent of its events")
         storesClientAddress = reader.bool(
             "STORE_CLIENT_ADDRESS", default: false,
-            "keep the client's IP address as the extension clientaddress of its events")
+            "keep the client's IP address, as the extension clientaddress of its events and with refused ones")
     }
 }
