@@ -54,8 +54,8 @@ let cLibraries: [CLibrary] = [
     .installed("CDuckDB", pkgConfig: "duckdb", apt: "libduckdb"),
     .shim("CSimdJSON", links: ["simdjson"]),
     .shim("CCurl", links: ["curl"]),
+    .shim("CMicroHTTPD", links: ["microhttpd"]),
     .shim("CEpoll", links: []),
-    .shim("CTLS", links: ["ssl", "crypto"]),
     .shim("CMaxMindDB", links: ["maxminddb"]),
 ]
 
@@ -96,7 +96,7 @@ let layers = [
             module("HTTP", uses: ["Bytes", "Checksums", "Clocks", "JSONFormat", "Telemetry", "CCurl"]),
             module(
                 "HTTPServer",
-                uses: ["Bytes", "Clocks", "HTTP", "Lifecycle", "CEpoll", "CTLS"]),
+                uses: ["Bytes", "Clocks", "HTTP", "Lifecycle", "CEpoll", "CMicroHTTPD"]),
             module(
                 "ObjectStore",
                 uses: [

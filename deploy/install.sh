@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 packages=(
-    g++ pkg-config libcurl4-openssl-dev libzstd-dev libsnappy-dev libssl-dev zlib1g-dev libsimdjson-dev
+    g++ pkg-config libcurl4-openssl-dev libzstd-dev libsnappy-dev libssl-dev zlib1g-dev libmicrohttpd-dev libsimdjson-dev
     liblz4-dev libbrotli-dev libxxhash-dev libroaring-dev libmaxminddb-dev
     supervisor curl jq python3 python3-venv python3-pip tzdata unzip ca-certificates
 )

@@ -1,12 +1,11 @@
 import Bytes
-import CEpoll
 import Clocks
 import Glibc
 import HTTP
 import Lifecycle
 import Synchronization
 
-/// Answers HTTP/1.1 requests over TCP, TLS and Unix sockets.
+/// Answers HTTP/1.1 requests over TCP, TLS and Unix sockets, with libmicrohttpd.
 ///
 ///     let server = HTTPServer(configuration) { request in HTTPResponse(status: 200) }
 ///     try server.start()
@@ -68,9 +67,8 @@ public final class HTTPServer: Sendable {
     public func start() throws(HTTPServerError) {
         var listeners: [Listener] = []
         do throws(HTTPServerError) {
-            let tls: TLSContext? = if let settings = configuration.tls { try TLSContext(settings) } else { nil }
             for endpoint in configuration.endpoints { listeners.append(try Self.open(endpoint)) }
-            try startThreads(listeners, tls)
+            try startThreads(listeners)
         } catch {
             for listener in listeners { Self.close(listener) }
             throw error
@@ -129,35 +127,38 @@ public final class HTTPServer: Sendable {
         return true
     }
 
-    private func startThreads(_ listeners: [Listener], _ tls: TLSContext?) throws(HTTPServerError) {
-        let limits = configuration.limits
-        let setup = LoopSetup(
-            limits: limits, callbacks: callbacks,
-            listeners: listeners.map {
-                LoopSetup.Listener(descriptor: $0.descriptor, tls: $0.port == nil ? nil : tls)
-            }, counters: counters, budget: budget, peers: peers)
-        var prepared: [(mailbox: Mailbox, epoll: Int32)] = []
-        for _ in 0..<max(1, limits.threadCount) {
-            let epoll = cepoll_create()
-            guard epoll >= 0, let mailbox = Mailbox() else {
-                for entry in prepared { Glibc.close(entry.epoll) }
-                if epoll >= 0 { Glibc.close(epoll) }
-                throw HTTPServerError(.failed, "no file descriptors are left for the server")
+    private func startThreads(_ listeners: [Listener]) throws(HTTPServerError) {
+        var loops: [(mailbox: Mailbox, servers: [LibraryServer])] = []
+        do throws(HTTPServerError) {
+            for _ in 0..<max(1, configuration.limits.threadCount) {
+                guard let mailbox = Mailbox() else {
+                    throw HTTPServerError(.failed, "no file descriptors are left for the server")
+                }
+                loops.append((mailbox, []))
+                for listener in listeners {
+                    let tls = listener.port == nil ? nil : configuration.tls
+                    loops[loops.count - 1].servers.append(
+                        try LibraryServer(listener.descriptor, limits: configuration.limits, tls: tls))
+                }
             }
-            prepared.append((mailbox, epoll))
+        } catch {
+            for server in loops.flatMap(\.servers) { server.stop() }
+            throw error
         }
-        for (mailbox, epoll) in prepared {
+        let setup = LoopSetup(
+            limits: configuration.limits, callbacks: callbacks, counters: counters, budget: budget, peers: peers)
+        for (mailbox, servers) in loops {
             mailboxes.withLock { $0.append(mailbox) }
             threadsRunning.wrappingAdd(1, ordering: .relaxed)
             DedicatedThread.start { [self] in
                 Self.blockBrokenPipes()
-                EventLoop(setup, mailbox: mailbox, epoll: epoll).run()
+                EventLoop(setup, mailbox: mailbox, servers: servers).run()
                 threadsRunning.wrappingSubtract(1, ordering: .releasing)
             }
         }
     }
 
-    /// OpenSSL writes to sockets whose peer is gone; the signal would end the process.
+    /// GnuTLS writes to sockets whose peer is gone; the signal would end the process.
     private static func blockBrokenPipes() {
         var signals = sigset_t()
         sigemptyset(&signals)

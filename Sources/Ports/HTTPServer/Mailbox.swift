@@ -8,10 +8,9 @@ import Synchronization
 /// As a task executor it lets a handler begin, wait and go on without leaving the loop's thread. Handing over costs a lock; a sleeping
 /// loop is woken once however much is handed over.
 final class Mailbox: TaskExecutor, Sendable {
-    /// Which connection, also when its place has been taken by another since.
-    struct Address: Hashable, Sendable {
-        let slot: UInt32
-        let generation: UInt32
+    /// A request of the library's that waits for its answer. Only the loop's thread looks behind it.
+    struct Address: Sendable {
+        let bits: UInt
     }
 
     struct Contents {
