@@ -62,9 +62,10 @@ def test_dying_and_failing_there_loses_and_doubles_nothing(name):
             if life > 0:
                 tear(suite.directory / "wal", chance)
             sender.answers.clear()
-            suite.collector.start(ANALYTICS_FAILPOINTS=f"{name}={action}")
             said = f"failpoint {name}: {action.split(':')[0]} at passage {action.split(':')[1]}"
-            count = suite.collector.log().count(said)
+            # Before the start: some are reached at once.
+            count = suite.collector.log().count(said) if life > 0 else 0
+            suite.collector.start(ANALYTICS_FAILPOINTS=f"{name}={action}")
             live(suite, ledger, sender)
             if suite.collector.log().count(said) > count:
                 reached.append(action)

@@ -37,6 +37,9 @@ package enum Failpoint: String, CaseIterable, Sendable {
     case committerAfterCommit = "committer.after-commit"
     case committerBeforeReadBack = "committer.before-read-back"
     case committerAfterReadBack = "committer.after-read-back"
+    /// The list of the tables that have parts of a log.
+    case targetsBeforeWrite = "targets.before-write"
+    case targetsAfterWrite = "targets.after-write"
 }
 
 extension Failpoint {

@@ -1,3 +1,4 @@
+import Failpoints
 import Files
 import JSONFormat
 import Synchronization
@@ -38,7 +39,9 @@ final class TargetsFile: Sendable {
     private func write(_ all: Set<String>) throws(LogError) {
         let content: JSONValue = ["version": 1, "targets": .array(all.sorted().map(JSONValue.string))]
         do throws(FileError) {
+            Failpoint.targetsBeforeWrite.pass()
             try storage.writeAtomically(Self.name, content.serialized())
+            Failpoint.targetsAfterWrite.pass()
         } catch {
             throw LogError(error.isNoSpace ? .full : .failed, "\(Self.name) cannot be written: \(error)")
         }
