@@ -279,3 +279,26 @@ def test_schemas_of_a_file_are_registered_where_there_is_a_registry(store):
         suite.collector.start(SCHEMAS_FILE=str(path))
         assert suite.collector.process.wait(30) != 0
         assert "SCHEMAS_FILE" in suite.collector.log()
+
+
+def test_what_a_schema_refused_is_quarantined_and_replayed_once_it_fits(store):
+    with Suite(store, **FAST).start("catalog", "collector") as suite:
+        register(suite, "order", ORDER, strict=True, table="orders")
+        # No type gets the tables that the collector keeps for itself.
+        register(suite, "greedy", {"type": "object"}, table="rejected_events")
+        wait_until(lambda: known(suite.collector) == {"order": 1, "greedy": 1}, "the schemas at the collector")
+        refused = event("order", {"order_id": "q", "amount": "three"}, "q1")
+        assert post(suite, suite.collector, refused, event("greedy", {"a": 1}, "g1")).json["accepted"] == 1
+        suite.flush()
+        held = suite.pyiceberg().load_table("analytics.rejected_events").scan().to_arrow().to_pylist()
+        assert [(row["reason"], row["event_id"]) for row in held] == [("schema_violation", "q1")]
+        assert b'"amount": "three"' in held[0]["raw"]
+        assert "data/amount must be an integer" in held[0]["message"]
+        wider = ORDER | {"properties": ORDER["properties"] | {"amount": {"type": ["integer", "string"]}}}
+        register(suite, "order", wider)
+        wait_until(lambda: known(suite.collector)["order"] == 2, "the wider schema at the collector")
+        replayed = call("POST", f"{suite.collector.url}/admin/replay", {"reason": "schema_violation"}, timeout=120)
+        assert replayed.status == 200 and replayed.json["accepted"] == 1, replayed
+        suite.flush()
+        (row,) = rows(suite, "orders", "amount", "amount_json").values()
+        assert row == {"amount": None, "amount_json": '"three"'}

@@ -70,8 +70,9 @@ final class TypedTables: Sendable {
             guard let name = schema.table else { continue }
             do {
                 let table = try TableIdentifier(events.namespace, name)
-                guard table != events, name.lowercased() != events.name.lowercased() else {
-                    complain("the type \(schema.type) cannot have the event table \(table) as its typed table")
+                let taken = [events, configuration.quarantineTable].compactMap { $0?.description.lowercased() }
+                guard !taken.contains(table.description.lowercased()) else {
+                    complain("\(schema.type) cannot have the table \(table): the collector keeps other events there")
                     continue
                 }
                 try await follow(schema, table)
