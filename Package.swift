@@ -56,6 +56,7 @@ let cLibraries: [CLibrary] = [
     .shim("CCurl", links: ["curl"]),
     .shim("CMicroHTTPD", links: ["microhttpd"]),
     .shim("CEpoll", links: []),
+    .shim("CChecksums", links: []),
     .shim("CMaxMindDB", links: ["maxminddb"]),
 ]
 
@@ -67,7 +68,7 @@ let layers = [
             module("Clocks", uses: ["Bytes"]),
             module("Concurrency"),
             module("Failpoints"),
-            module("Checksums", uses: ["Bytes", "COpenSSL", "CXXHash"]),
+            module("Checksums", uses: ["Bytes", "CChecksums", "COpenSSL", "CXXHash"]),
             module("Compression", uses: ["Bytes", "CZstd", "CSnappy", "CZlib", "CLZ4", "CBrotli"]),
             module("Bitmaps", uses: ["Bytes", "CRoaring"]),
         ]),

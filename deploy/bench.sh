@@ -20,10 +20,7 @@ case $name in
         dpkg -s libmicrohttpd-dev > /dev/null 2>&1 || as_root apt-get install -y -qq --no-install-recommends libmicrohttpd-dev > /dev/null
         deploy/build.sh
         ;;
-    ingest)
-        deploy/build.sh
-        deploy/demo/prepare.sh
-        ;;
+    ingest) ANALYTICS_MODULES=Collector,Catalog deploy/build.sh ;;
     *) deploy/build.sh ;;
 esac
 export PATH=$tools/bin:$PATH

@@ -90,14 +90,45 @@ struct BatchMachineTests {
         #expect(batches.buffers.map(\.closed.count) == [2])
         #expect(batches.buffers.map(\.open.count) == [2])
         let sealed = batches.seal()
-        let rows = try #require(sealed?.buffers.first).rows
-        #expect(rows.map(\.count) == [3, 3, 2])
-        let leaf = try ParquetSchema(fields: [.string("id", .required)]).leaves[0]
-        let ids = rows.flatMap { row in
-            let column = row.leafColumn(.id, leaf).values.byteArrays
-            return (0..<(column?.count ?? 0)).compactMap { column?.string(at: $0) }
+        let buffer = try #require(sealed?.buffers.first)
+        #expect(buffer.closed.map(\.count) == [3, 3] && buffer.open.count == 2)
+        let schema = try ParquetSchema(fields: [.string("id", .required)])
+        var writer = try ParquetWriter(schema: schema)
+        for closed in buffer.closed {
+            let group = try closed.rowGroup(for: ["a"]) { rows throws(ParquetError) in
+                try EncodedRowGroup(
+                    [rows.leafColumn(.id, schema.leaves[0])], rowCount: rows.count, schema: schema,
+                    options: ParquetWriterOptions())
+            }
+            try writer.append(try #require(group))
+            let other = try closed.rowGroup(for: ["b"]) { _ throws(ParquetError) in
+                throw ParquetError(.failed, at: "", "")
+            }
+            #expect(other == nil)
+        }
+        try writer.append(RowGroup(columns: [buffer.open.leafColumn(.id, schema.leaves[0])], rowCount: 2))
+        let reader = try ParquetReader(try writer.finish().bytes)
+        var ids: [String] = []
+        for group in 0..<reader.metadata.rowGroups.count {
+            let column = try reader.column(rowGroup: group, leaf: 0).values.byteArrays
+            ids += (0..<(column?.count ?? 0)).compactMap { column?.string(at: $0) }
         }
         #expect(ids == (0..<8).map(String.init))
+    }
+
+    @Test func `rows that were encoded count for less, as long as they are not sealed`() throws {
+        var batches = machine { $0.openEventsMax = 3 }
+        try append(makeRecord((0..<7).map { _ in ("a", 1) }), 1, to: &batches)
+        let closed = batches.takeNewlyClosed()
+        let none = batches.takeNewlyClosed()
+        #expect(closed.count == 2 && none.isEmpty)
+        let before = batches.bytes
+        let isOpen = batches.noteEncoded(closed[0], encodedBytes: 10)
+        #expect(isOpen && batches.bytes == before - closed[0].bytes + 10)
+        let sealed = batches.seal()
+        #expect(sealed?.number == closed[1].batch)
+        let isStillOpen = batches.noteEncoded(closed[1], encodedBytes: 10)
+        #expect(!isStillOpen && batches.bytes == 0)
     }
 
     @Test func `after a reset the same records give the same batch`() throws {
@@ -122,7 +153,7 @@ struct BatchMachineTests {
         try append(makeRecord([("a", 1)], more: #","subject":"u","ext":"x","exu":1,"data":{}"#), 2, to: &batches)
         try append(makeRecord([("a", 1)], more: #","data_base64":"YQ==""#), 3, to: &batches)
         let sealed = batches.seal()
-        let rows = try #require(sealed?.buffers.first?.rows.first)
+        let rows = try #require(sealed?.buffers.first?.open)
         let schema = try ParquetSchema(fields: [
             .string("s"), .string("r", .required),
             .map("m", .optional, key: .string("key", .required), value: .string("value")),

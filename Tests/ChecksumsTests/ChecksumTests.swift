@@ -1,5 +1,5 @@
 import Bytes
-import Checksums
+@testable import Checksums
 import Testing
 
 @Suite struct `Checksums` {
@@ -15,6 +15,15 @@ import Testing
     func `a checksum can be taken in two parts`(cut: Int) {
         let bytes = (0..<40).map { UInt8(truncatingIfNeeded: $0 &* 37) }
         #expect(CRC32C.checksum(bytes[cut...], seed: CRC32C.checksum(bytes[..<cut])) == CRC32C.checksum(bytes))
+    }
+
+    @Test(arguments: 0..<40)
+    func `the processor's checksum is the portable one`(count: Int) {
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37) }
+        for start in 0...count {
+            let part = Array(bytes[start...])
+            #expect(CRC32C.checksum(part, seed: 7) == CRC32C.portableChecksum(part, seed: 7))
+        }
     }
 
     @Test func `XXH64 gives the published values`() {

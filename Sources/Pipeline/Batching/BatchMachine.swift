@@ -28,7 +28,7 @@ package struct BatchLimits: Hashable, Sendable {
 package struct BatchMachine: Sendable {
     /// One partition's rows: full buffers, then the open one.
     package struct Buffer: Sendable {
-        package var closed: [EventRows] = []
+        package var closed: [ClosedRows] = []
         package var open: EventRows
         /// When its first event came, in milliseconds of the monotonic clock.
         package let since: Int64
@@ -41,7 +41,6 @@ package struct BatchMachine: Sendable {
         package var bytes: Int { closed.reduce(open.bytes) { $0 + $1.bytes } }
         /// When the event received last was received, in microseconds since 1970.
         package var newestReceivedAt: Int64 { closed.reduce(open.newestReceivedAt) { max($0, $1.newestReceivedAt) } }
-        package var rows: [EventRows] { open.count > 0 ? closed + [open] : closed }
     }
 
     package let limits: BatchLimits
@@ -59,6 +58,10 @@ package struct BatchMachine: Sendable {
     private var isFull = false
     private var firstOfHash: [UInt64: Int] = [:]
     private var last = 0
+    /// Counts batches, also those that were forgotten.
+    private var batch = 0
+    /// Closed since they were last taken.
+    private var newlyClosed: [ClosedRows] = []
 
     package init(limits: BatchLimits, filter: EventFilter = .accepted, nextSequence: UInt64) {
         self.limits = limits
@@ -67,6 +70,8 @@ package struct BatchMachine: Sendable {
         firstSequence = nextSequence
     }
 
+    /// An open buffer of this size is closed, however few its events.
+    static let openBytesMax = 4 << 20
     /// What each buffer takes even with one small event.
     static let bufferBytes = 4096
 
@@ -78,6 +83,19 @@ package struct BatchMachine: Sendable {
     /// No record taken so far up to this one, and not yet sealed, has an event for the table: with what was sealed
     /// committed, the table has the log up to here.
     package var idleThrough: UInt64 { (firstWithEvents ?? nextSequence) - 1 }
+
+    /// The rows of buffers that have become full since the last call: they can be encoded.
+    package mutating func takeNewlyClosed() -> [ClosedRows] {
+        defer { newlyClosed.removeAll() }
+        return newlyClosed
+    }
+
+    /// `rows`, which take `encodedBytes` now, count only for these. False when they are in no open buffer any more.
+    package mutating func noteEncoded(_ rows: ClosedRows, encodedBytes: Int) -> Bool {
+        guard rows.batch == batch else { return false }
+        bytes -= max(0, rows.bytes - encodedBytes)
+        return true
+    }
 
     /// Lets the next batch begin behind `sequence`, which the table was made to say; it is at most `idleThrough`.
     package mutating func advance(through sequence: UInt64) {
@@ -126,8 +144,10 @@ package struct BatchMachine: Sendable {
         if count >= limits.partitionEventsMax || buffers[index].open.bytes >= limits.partitionBytesMax {
             isFull = true
         }
-        if count >= limits.openEventsMax {
-            buffers[index].closed.append(buffers[index].open)
+        if count >= limits.openEventsMax || buffers[index].open.bytes >= Self.openBytesMax {
+            let rows = ClosedRows(buffers[index].open, batch: batch)
+            buffers[index].closed.append(rows)
+            newlyClosed.append(rows)
             buffers[index].open = EventRows(buffers[index].partition)
         }
     }
@@ -184,7 +204,7 @@ package struct BatchMachine: Sendable {
         guard events > 0 else { return nil }
         let batch = SealedBatch(
             first: firstSequence, last: nextSequence - 1, buffers: buffers.filter { $0.count > 0 }, events: events,
-            bytes: bytes)
+            bytes: bytes, number: batch)
         reset(to: nextSequence)
         return batch
     }
@@ -194,6 +214,8 @@ package struct BatchMachine: Sendable {
         nextSequence = sequence
         firstSequence = sequence
         firstWithEvents = nil
+        batch += 1
+        newlyClosed.removeAll()
         buffers.removeAll()
         firstOfHash.removeAll()
         events = 0
@@ -211,12 +233,17 @@ package struct SealedBatch: Sendable {
     package let buffers: [BatchMachine.Buffer]
     package let events: Int
     package let bytes: Int
+    /// As `ClosedRows.batch`.
+    package let number: Int
 
-    package init(first: UInt64, last: UInt64, buffers: [BatchMachine.Buffer], events: Int, bytes: Int) {
+    package init(
+        first: UInt64, last: UInt64, buffers: [BatchMachine.Buffer], events: Int, bytes: Int, number: Int = 0
+    ) {
         self.first = first
         self.last = last
         self.buffers = buffers
         self.events = events
         self.bytes = bytes
+        self.number = number
     }
 }

@@ -14,6 +14,8 @@ package struct DedupWindow: Sendable {
     private var young = KeyTable()
     private var old = KeyTable()
     private var youngSince: Int64?
+    /// Keeps `prepare` from being optimized away.
+    private var touched: UInt64 = 0
 
     package init(windowSeconds: Int64, keysMax: Int = 4 << 20) {
         self.windowSeconds = windowSeconds
@@ -37,6 +39,12 @@ package struct DedupWindow: Sendable {
         if let before = young[key], seconds - before <= windowSeconds { return true }
         if let before = old[key], seconds - before <= windowSeconds { return true }
         return false
+    }
+
+    /// Brings into the processor's cache what `insert` will look at. Looks at keys one after the other wait for memory each;
+    /// these do not depend on each other and wait together.
+    package mutating func prepare(_ keys: some Sequence<EventKey>) {
+        for key in keys { touched ^= young.peek(key) ^ old.peek(key) }
     }
 
     /// Takes back a key whose event was not kept after all.
@@ -77,6 +85,11 @@ struct KeyTable: Sendable {
     subscript(key: EventKey) -> Int64? {
         guard let index = find(key) else { return nil }
         return entries[index].seconds
+    }
+
+    /// Something of the entry where the search for the key begins.
+    func peek(_ key: EventKey) -> UInt64 {
+        entries.isEmpty ? 0 : entries[Int(truncatingIfNeeded: key.low) & (entries.count - 1)].low
     }
 
     private func find(_ key: EventKey) -> Int? {

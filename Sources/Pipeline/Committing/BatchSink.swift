@@ -21,11 +21,16 @@ package protocol BatchSink: Sendable {
     /// - Throws: as `commit`.
     func advance(from watermark: UInt64?, through sequence: UInt64) async throws(CommitError) -> TableCommitter.Outcome
 
+    /// What can encode rows before they are committed; nil when there is none yet, or no need.
+    func rowEncoder() async -> RowEncoder?
+
     /// Tells that the log now begins with `sequence`.
     func logBegins(with sequence: UInt64) async
 }
 
 extension BatchSink {
+    package func rowEncoder() async -> RowEncoder? { nil }
+
     /// A batch without events.
     package func advance(
         from watermark: UInt64?, through sequence: UInt64

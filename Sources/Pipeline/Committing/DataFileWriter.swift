@@ -32,9 +32,10 @@ package struct DataFileWriter: Sendable {
 
     /// The batch as files in the store, as `layout` writes them.
     ///
+    /// - Returns: nil when rows of the batch were encoded for another layout: they are to be read from the log again.
     /// - Throws: `.unavailable` when the store is away; `.failed` when the batch cannot be encoded, or other objects have
     ///   its names.
-    package func write(_ batch: SealedBatch, _ layout: EventLayout) async throws(CommitError) -> WrittenFiles {
+    package func write(_ batch: SealedBatch, _ layout: EventLayout) async throws(CommitError) -> WrittenFiles? {
         let planned = EventFile.files(of: batch, limits: granularity, available: layout.granularities)
         let name = "\(logID)-\(batch.first)-\(batch.last)"
         let fallback = String(random.next(), radix: 16)
@@ -42,7 +43,9 @@ package struct DataFileWriter: Sendable {
             let buffers = file.buffers.map { batch.buffers[$0] }
             return try await put(file, buffers, layout, names: [name, "\(name)-\(fallback)"])
         }
-        var written = WrittenFiles(files: files, fileOfBuffer: [Int](repeating: 0, count: batch.buffers.count))
+        guard files.allSatisfy({ $0 != nil }) else { return nil }
+        var written = WrittenFiles(
+            files: files.compactMap { $0 }, fileOfBuffer: [Int](repeating: 0, count: batch.buffers.count))
         for (index, file) in planned.enumerated() {
             for buffer in file.buffers { written.fileOfBuffer[buffer] = index }
         }
@@ -51,8 +54,9 @@ package struct DataFileWriter: Sendable {
 
     private func put(
         _ file: EventFile, _ buffers: [BatchMachine.Buffer], _ layout: EventLayout, names: [String]
-    ) async throws(CommitError) -> DataFile {
+    ) async throws(CommitError) -> DataFile? {
         let encoded = try await BlockingPool.shared.run { () throws(CommitError) in try layout.encode(buffers) }
+        guard let encoded else { return nil }
         let (spec, values) = layout.placement(of: file)
         // A file of that name with other bytes was left by another version of the program, and no commit has it: the
         // watermark says so. It is left to the orphan removal.

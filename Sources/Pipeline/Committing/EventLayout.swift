@@ -19,13 +19,15 @@ package struct EventLayout: Sendable {
     package let writerOptions: ParquetWriterOptions
     /// Where data files lie, without a final slash.
     package let dataLocation: String
-    /// Values of `data` that did not fit their column, of all files encoded so far.
-    package let unfit = UnfitValues()
+    /// Values of `data` that did not fit their column, of all rows encoded so far.
+    package let unfit: UnfitValues
     /// One for each leaf of `parquetSchema`.
     private let leafColumns: [LeafSource]
     /// What is taken from `data`; none: it is not read.
     private let fields: [DataField]
     private let partitionings: [PartitionGranularity: Partitioning]
+    /// The same in two layouts that encode rows alike.
+    private let identity: [String]
 
     /// A spec, and what its fields are made of.
     private struct Partitioning: Sendable {
@@ -47,7 +49,10 @@ package struct EventLayout: Sendable {
     }
 
     /// - Throws: `.unsuitableTable`, saying which column or partition cannot be filled.
-    package init(_ metadata: TableMetadata, shape: TableShape = .events) throws(CommitError) {
+    package init(
+        _ metadata: TableMetadata, shape: TableShape = .events, unfit: UnfitValues = UnfitValues()
+    ) throws(CommitError) {
+        self.unfit = unfit
         guard metadata.formatVersion >= 2 else {
             throw Self.unsuitable(
                 "it has format version \(metadata.formatVersion), whose commits cannot be told apart for certain. Upgrade it "
@@ -99,6 +104,9 @@ package struct EventLayout: Sendable {
             partitionings[granularity] = try Self.partitioning(spec, schema, shape)
         }
         self.partitionings = partitionings
+        identity =
+            ["\(metadata.tableUUID.map(\.description) ?? "") \(schema.schemaID) \(shape)"]
+            + metadata.properties.filter { $0.key.hasPrefix("write.") }.map { "\($0.key)=\($0.value)" }.sorted()
     }
 
     private static func unsuitable(_ why: String) -> CommitError {
@@ -185,19 +193,40 @@ package struct EventLayout: Sendable {
         return escaped.prefix(100) + "-" + Hexadecimal.encode(Digest.sha256(Array(type.utf8)).prefix(12))
     }
 
-    /// The rows of buffers of one type, one after the other, as one Parquet file.
+    /// The rows of buffers of one type, one after the other, as one Parquet file: a row group for each full buffer, which
+    /// may have been encoded before, and others for what is left.
     ///
-    /// Cost: CPU-bound; the file lies in memory, and the rows of one row group do once more.
-    package func encode(_ buffers: [BatchMachine.Buffer]) throws(CommitError) -> ParquetFile {
+    /// Cost: CPU-bound; the file lies in memory, and the rows of one row group do once more. Nil when rows were encoded
+    /// for another layout: then they are to be read from the log again.
+    package func encode(_ buffers: [BatchMachine.Buffer]) throws(CommitError) -> ParquetFile? {
         do {
             var writer = try ParquetWriter(schema: parquetSchema, options: writerOptions)
-            for rows in buffers.lazy.flatMap(\.rows) {
-                try writer.append(RowGroup(columns: try columns(of: rows), rowCount: rows.count))
+            for buffer in buffers {
+                for closed in buffer.closed {
+                    guard let group = try rowGroup(of: closed) else { return nil }
+                    try writer.append(group)
+                }
+                guard buffer.open.count > 0 else { continue }
+                try writer.append(RowGroup(columns: try columns(of: buffer.open), rowCount: buffer.open.count))
             }
             return try writer.finish()
         } catch {
             throw CommitError(
                 .failed, "the events of \(buffers.first?.partition.type ?? "a batch") cannot be encoded: \(error)")
+        }
+    }
+
+    /// Encodes the rows of a full buffer, unless that was done. Nil when it was done for another layout.
+    @discardableResult
+    package func rowGroup(of closed: ClosedRows) throws(CommitError) -> EncodedRowGroup? {
+        try closed.rowGroup(for: identity) { rows throws(CommitError) in
+            let columns = try columns(of: rows)
+            do throws(ParquetError) {
+                return try EncodedRowGroup(
+                    columns, rowCount: rows.count, schema: parquetSchema, options: writerOptions)
+            } catch {
+                throw CommitError(.failed, error.description)
+            }
         }
     }
 
@@ -282,4 +311,12 @@ package final class UnfitValues: Sendable {
     func add(_ count: Int, to column: String) { counts.withLock { $0[column, default: 0] += count } }
 
     package var byColumn: [String: Int] { counts.withLock { $0 } }
+
+    /// What was counted since this was last asked.
+    func take() -> [String: Int] {
+        counts.withLock { counts in
+            defer { counts.removeAll() }
+            return counts
+        }
+    }
 }

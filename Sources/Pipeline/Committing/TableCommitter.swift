@@ -98,6 +98,8 @@ package actor TableCommitter {
     private var troubled: Step?
     /// Of the present batch.
     private var unfit: [String: Int] = [:]
+    /// Counted while rows are encoded, which may be before their batch.
+    private let unfitValues = UnfitValues()
 
     /// - Parameter onTrouble: told why the present attempt failed, and nil once one succeeds.
     package init(
@@ -119,6 +121,17 @@ package actor TableCommitter {
             logID: configuration.logID, granularity: configuration.granularity,
             uploadsAtOnce: configuration.uploadsAtOnce, store: store, random: random)
         machine = CommitMachine(firstInLog: firstInLog, fence: configuration.lives?.fence)
+    }
+
+    /// Encodes for the table as it was loaded last.
+    package func rowEncoder() -> RowEncoder? {
+        guard let table else { return nil }
+        do throws(CommitError) {
+            return RowEncoder(layout: try EventLayout(table.metadata, shape: configuration.shape, unfit: unfitValues))
+        } catch {
+            // The next commit says so.
+            return nil
+        }
     }
 
     /// The last state of the table that was loaded.
@@ -170,8 +183,12 @@ package actor TableCommitter {
             switch pending.removeFirst() {
             case .load: pending += machine.handle(try await loadInput())
             case .store:
-                let input: CommitMachine.Input
+                let input: CommitMachine.Input?
                 (input, stored) = try await storeInput(batch)
+                guard let input else {
+                    machine.abandon()
+                    return .restart(after: batch.first - 1)
+                }
                 pending += machine.handle(input)
             case .commit:
                 // Others may remove specs no snapshot uses: files of such a one cannot be committed any more.
@@ -305,18 +322,19 @@ package actor TableCommitter {
 
     // MARK: - Data files
 
+    /// nil when rows were encoded for a layout that the table has no more.
     private func storeInput(
         _ batch: SealedBatch
-    ) async throws(CommitError) -> (CommitMachine.Input, WrittenFiles) {
+    ) async throws(CommitError) -> (CommitMachine.Input?, WrittenFiles) {
         guard !batch.buffers.isEmpty else { return (.stored, WrittenFiles()) }
         do throws(CommitError) {
             if configuration.evolvesSchema { try await addColumns() }
             if configuration.evolvesSchema || hasMadeTable { try await addSpecs() }
             guard let table else { throw CommitError(.failed, "the table was not loaded") }
-            let layout = try EventLayout(table.metadata, shape: configuration.shape)
-            let written = try await writer.write(batch, layout)
+            let layout = try EventLayout(table.metadata, shape: configuration.shape, unfit: unfitValues)
+            guard let written = try await writer.write(batch, layout) else { return (nil, WrittenFiles()) }
             succeeded(in: .storing)
-            unfit = layout.unfit.byColumn
+            unfit = unfitValues.take()
             return (.stored, written)
         } catch {
             try report(error, during: .storing)

@@ -10,7 +10,8 @@ package struct LogConfiguration: Hashable, Sendable {
     package var sync = Sync.always
     /// All segments together.
     package var bytesMax = 1 << 30
-    package var segmentBytesMax = 64 << 20
+    /// A segment is read whole when it is trimmed.
+    package var segmentBytesMax = 16 << 20
     package var groupBytesMax = 8 << 20
 
     package init() {}

@@ -25,5 +25,7 @@ struct MeteredSink: BatchSink {
         return outcome
     }
 
+    func rowEncoder() async -> RowEncoder? { await sink.rowEncoder() }
+
     func logBegins(with sequence: UInt64) async { await sink.logBegins(with: sequence) }
 }

@@ -94,6 +94,7 @@ package actor PlainFiles: BatchSink {
         for buffer in batch.buffers {
             let layout = layout
             let encoded = try await BlockingPool.shared.run { () throws(CommitError) in try layout.encode([buffer]) }
+            guard let encoded else { throw CommitError(.failed, "the rows were encoded for other files") }
             let location = try place(
                 "events/\(EventLayout.folder(of: buffer.partition))/\(logID)-\(batch.first)-\(batch.last).parquet")
             try await put(location, encoded.bytes)

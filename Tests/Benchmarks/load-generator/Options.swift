@@ -10,7 +10,7 @@ struct Options {
         Sends POST requests over connections that are kept, one at a time on each, and prints one JSON object: how many were
         answered, with which statuses, how many a second, and the latencies in milliseconds.
 
-        --body     the body; sixteen at-signs in it become the number of the request, in sixteen digits
+        --body     the body; every sixteen at-signs in it become the number of the request, in sixteen digits
         --ndjson   every --batch lines are a body, each sent once; ends with the file
         --rate     requests a second, due at even distances whatever the answers take; latencies count from when a
                    request was due. Without it every connection sends as soon as it has its answer
@@ -66,7 +66,7 @@ struct Requests {
     private let batch: Int
     /// A body that is sent again and again, and where its number stands.
     private var template: [UInt8] = []
-    private var numberAt: Int?
+    private var numbersAt: [Int] = []
     private var lines: [UInt8] = []
     private var position = 0
     private var count = 0
@@ -84,9 +84,13 @@ struct Requests {
         } else if let file = options.bodyFile {
             guard let body = Self.read(file) else { return nil }
             template = Array((head + "Content-Length: \(body.count)\r\n\r\n").utf8)
-            let mark = [UInt8](repeating: 0x40, count: 16)
-            numberAt = body.indices.first { body[$0...].starts(with: mark) }.map { $0 + template.count }
             template += body
+            var at = template.count - body.count
+            while let found = Self.index(of: 0x40, in: template, from: at) {
+                let isMark = template[found...].prefix(16).elementsEqual(repeatElement(0x40, count: 16))
+                if isMark { numbersAt.append(found) }
+                at = found + (isMark ? 16 : 1)
+            }
         }
     }
 
@@ -94,9 +98,9 @@ struct Requests {
         guard count < most else { return nil }
         defer { count += 1 }
         guard template.isEmpty else {
-            if let numberAt {
+            for start in numbersAt {
                 var rest = count
-                for place in (numberAt..<(numberAt + 16)).reversed() {
+                for place in (start..<(start + 16)).reversed() {
                     template[place] = 0x30 + UInt8(rest % 10)
                     rest /= 10
                 }
@@ -107,10 +111,19 @@ struct Requests {
         var end = position
         for _ in 0..<batch {
             guard end < lines.count else { break }
-            end = (lines[end...].firstIndex(of: 0x0A) ?? lines.count - 1) + 1
+            end = (Self.index(of: 0x0A, in: lines, from: end) ?? lines.count - 1) + 1
         }
         defer { position = end }
         return Array((head + "Content-Length: \(end - position)\r\n\r\n").utf8) + lines[position..<end]
+    }
+
+    private static func index(of byte: UInt8, in bytes: [UInt8], from start: Int) -> Int? {
+        bytes.withUnsafeBytes { raw in
+            guard start < raw.count, let base = raw.baseAddress,
+                let found = memchr(base + start, Int32(byte), raw.count - start)
+            else { return nil }
+            return UnsafeRawPointer(found) - base
+        }
     }
 
     private static func read(_ path: String) -> [UInt8]? {

@@ -33,6 +33,10 @@ struct PageIndex {
                 high: bounds.flatMap { ColumnBound.max($0.max, limit: limit, leaf: leaf)?.bytes }, sizes: sizes))
     }
 
+    mutating func move(by bytes: Int64) {
+        for index in pages.indices { pages[index].offset += bytes }
+    }
+
     /// Both as they lie in the file: what is kept until its end.
     func encoded() -> EncodedPageIndex { EncodedPageIndex(columnIndex: columnIndex(), offsetIndex: offsetIndex()) }
 

@@ -48,7 +48,7 @@ public struct ParquetWriter: ~Copyable {
     /// - Throws: `.invalidArgument` when the columns do not fit the schema; nothing is added then. `.failed` when a
     ///   codec fails.
     public mutating func append(_ rows: RowGroup) throws(ParquetError) {
-        try check(rows.columns, rowCount: rows.rowCount)
+        try schema.check(rows.columns, rowCount: rows.rowCount)
         guard rows.rowCount > 0 else { return }
         let bytesPerRow = max(1, rows.byteCount / rows.rowCount)
         var next = 0
@@ -73,9 +73,20 @@ public struct ParquetWriter: ~Copyable {
     ///
     /// - Throws: `.invalidArgument` when the columns do not fit the schema; nothing is written then.
     public mutating func appendRowGroup(_ columns: [LeafColumn], rowCount: Int) throws(ParquetError) {
-        try check(columns, rowCount: rowCount)
+        try schema.check(columns, rowCount: rowCount)
         try closeRowGroup()
         try write(columns, rowCount: rowCount)
+    }
+
+    /// Adds a row group as it is, after what `append` holds back. Cost: a copy of its bytes.
+    ///
+    /// - Throws: `.invalidArgument` for one of another schema.
+    public mutating func append(_ group: EncodedRowGroup) throws(ParquetError) {
+        guard group.schema == schema else {
+            throw ParquetError(.invalidArgument, at: "row group", "it was encoded for another schema")
+        }
+        try closeRowGroup()
+        place(group)
     }
 
     /// Takes the finished bytes, which continue those taken before.
@@ -113,16 +124,18 @@ public struct ParquetWriter: ~Copyable {
 
     private mutating func write(_ data: [LeafColumn], rowCount: Int) throws(ParquetError) {
         guard rowCount > 0 else { return }
-        let start = output.position
-        var written: [WrittenChunk] = []
-        for (leaf, column) in zip(schema.leaves, data) {
-            do {
-                written.append(try chunks.write(column, leaf, into: &output))
-            } catch {
-                throw error.within("row group \(rowGroups.count), column \(leaf.name)")
-            }
+        do {
+            place(try EncodedRowGroup(data, rowCount: rowCount, schema, options, chunks))
+        } catch {
+            throw error.within("row group \(rowGroups.count)")
         }
-        let size = output.position - start
+    }
+
+    private mutating func place(_ group: EncodedRowGroup) {
+        guard group.rowCount > 0 else { return }
+        let start = output.position
+        var written = group.chunks.map { $0.moved(by: start) }
+        output.bytes.append(contentsOf: group.bytes)
         for index in written.indices {
             record(&written[index], leaf: index)
             writeBloomFilter(&written[index])
@@ -132,13 +145,11 @@ public struct ParquetWriter: ~Copyable {
             (
                 RowGroupMetadata(
                     columns: chunkMetadata, totalByteSize: chunkMetadata.reduce(0) { $0 + $1.totalUncompressedSize },
-                    rowCount: Int64(rowCount),
-                    sortingColumns: try SortVerification.verified(
-                        options.sortingColumns, schema, data, rowCount: rowCount),
-                    fileOffset: start, totalCompressedSize: size),
+                    rowCount: Int64(group.rowCount), sortingColumns: group.sortingColumns, fileOffset: start,
+                    totalCompressedSize: Int64(group.bytes.count)),
                 options.pageIndex ? written.map { $0.pageIndex.encoded() } : []
             ))
-        self.rowCount += Int64(rowCount)
+        rowCount += Int64(group.rowCount)
     }
 
     private mutating func record(_ chunk: inout WrittenChunk, leaf index: Int) {
@@ -201,20 +212,6 @@ public struct ParquetWriter: ~Copyable {
         return ParquetFileSummary(
             rowCount: rowCount, fileSizeBytes: output.position,
             splitOffsets: rowGroups.map { $0.metadata.fileOffset ?? 0 }, columns: columns)
-    }
-
-    // MARK: - Checks
-
-    private func check(_ data: [LeafColumn], rowCount: Int) throws(ParquetError) {
-        guard data.count == schema.leaves.count else {
-            throw ParquetError(
-                .invalidArgument, at: "row group", "\(data.count) columns for \(schema.leaves.count) leaves")
-        }
-        for (leaf, column) in zip(schema.leaves, data) {
-            if let problem = column.problem(for: leaf, rowCount: rowCount) {
-                throw ParquetError(.invalidArgument, at: "row group, column \(leaf.name)", problem)
-            }
-        }
     }
 }
 

@@ -107,12 +107,13 @@ package final class EventPipeline: Sendable {
     private func tickLoop() async {
         while !Task.isCancelled {
             do { try await surroundings.clock.sleep(milliseconds: Self.tickMilliseconds) } catch { break }
-            for table in tables.withLock({ $0.all }) {
+            let all = tables.withLock { $0.all }
+            for table in all {
                 table.expireWaiters()
                 table.raise()
             }
             ingest.raise()
-            if trimmer.isDueAgain { progress.raise() }
+            if trimmer.isDueAgain(all) { progress.raise() }
         }
     }
 

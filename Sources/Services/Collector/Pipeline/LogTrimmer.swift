@@ -37,12 +37,14 @@ final class LogTrimmer: Sendable {
         self.logger = logger
     }
 
-    /// A log without space takes no records, so no commit follows that would trim it; and a trim that failed may find
-    /// space later, when remembered keys have expired.
-    var isDueAgain: Bool {
+    /// A log without space takes no records, so no commit follows that would trim it; a trim that failed may find space
+    /// later, when remembered keys have expired; and a table without events may have been behind when it was last asked.
+    func isDueAgain(_ tables: [TablePipeline]) -> Bool {
         let (last, hasFailed) = state.withLock { ($0.last, $0.trouble != nil) }
         guard Int64(clock.nanoseconds() / 1_000_000) - last >= Self.againMilliseconds else { return false }
-        return hasFailed || log.status.isShortOfSpace
+        if hasFailed || log.status.isShortOfSpace { return true }
+        let idle = tables.map { $0.progress?.idle ?? 0 }.min() ?? 0
+        return idle > 0 && log.canTrim(through: idle)
     }
 
     /// Trims as far as the tables allow; those that hold it up without need are asked to go on.
@@ -59,6 +61,8 @@ final class LogTrimmer: Sendable {
                 table.askAdvance(through: idle)
             }
         }
+        let hasFailed = state.withLock { $0.trouble != nil }
+        guard hasFailed || log.status.isShortOfSpace || log.canTrim(through: durable) else { return }
         await trim(through: durable, tables)
     }
 

@@ -2,6 +2,7 @@ import Batching
 import Clocks
 import Committing
 import Events
+import Files
 import Synchronization
 import Telemetry
 import WriteAheadLog
@@ -25,7 +26,9 @@ final class TablePipeline: Sendable {
     private struct State {
         /// nil until the table has said where to begin, and once it has halted.
         var machine: BatchMachine?
-        var inFlight: (events: Int, bytes: Int, buffers: [EventPipeline.BufferStatus])?
+        var inFlight: InFlight?
+        /// Rows of full buffers that can be encoded ahead of their commit.
+        var closed: [ClosedRows] = []
         /// What counts in the budget.
         var budgetedBytes = 0
         var waiters = FlushWaiters()
@@ -47,6 +50,14 @@ final class TablePipeline: Sendable {
         var idleThrough: UInt64? { inFlight == nil ? machine?.idleThrough ?? committedThrough : committedThrough }
     }
 
+    /// The batch that is being committed.
+    private struct InFlight {
+        let number: Int
+        let events: Int
+        var bytes: Int
+        let buffers: [EventPipeline.BufferStatus]
+    }
+
     let target: PipelineTarget
     /// The event table, which no other may hold up.
     private let isEvents: Bool
@@ -55,6 +66,7 @@ final class TablePipeline: Sendable {
     private let state = Mutex(State())
     private let isHalted = Atomic<Bool>(false)
     private let wake = Signal()
+    private let encoding = Signal()
 
     /// What the tables of a pipeline share.
     struct Surroundings: Sendable {
@@ -110,6 +122,8 @@ final class TablePipeline: Sendable {
                     try Self.append(record, to: &state.machine, at: now)
                     account(&state)
                 }
+                state.closed += state.machine?.takeNewlyClosed() ?? []
+                if !state.closed.isEmpty { encoding.raise() }
                 return settled(&state)
             }
             for waiter in done { waiter.resume(.success(waiter.flushed)) }
@@ -144,6 +158,51 @@ final class TablePipeline: Sendable {
 
     /// Runs until cancelled, or until the table and the log contradict each other.
     func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.encodeLoop() }
+            await commitLoop()
+            group.cancelAll()
+        }
+    }
+
+    /// Encodes rows ahead of their commit, while more come.
+    private func encodeLoop() async {
+        var encoder: RowEncoder?
+        var commits = -1
+        while !Task.isCancelled {
+            await encoding.wait()
+            // Commits see what the table has become.
+            let now = state.withLock { $0.commits }
+            if encoder == nil || now != commits { encoder = await target.sink.rowEncoder() }
+            commits = now
+            guard let encoder else { continue }
+            while !Task.isCancelled, let rows = state.withLock({ $0.closed.popLast() }) {
+                do throws(CommitError) {
+                    let bytes = try await BlockingPool.shared.run { () throws(CommitError) in
+                        try encoder.encode(rows)
+                    }
+                    if let bytes { note(rows, encodedBytes: bytes) }
+                } catch {
+                    // The commit tries it again, and says so.
+                    continue
+                }
+            }
+        }
+    }
+
+    private func note(_ rows: ClosedRows, encodedBytes: Int) {
+        state.withLock { state in
+            if state.machine?.noteEncoded(rows, encodedBytes: encodedBytes) != true,
+                state.inFlight?.number == rows.batch
+            {
+                state.inFlight?.bytes -= max(0, rows.bytes - encodedBytes)
+            }
+            account(&state)
+        }
+        surroundings.onProgress()
+    }
+
+    private func commitLoop() async {
         guard await begin() else { return }
         surroundings.onProgress()
         while !Task.isCancelled {
@@ -250,6 +309,7 @@ final class TablePipeline: Sendable {
             isHalted.store(true, ordering: .releasing)
             state.machine = nil
             state.inFlight = nil
+            state.closed.removeAll()
             account(&state)
             return state.waiters.take { _ in true }
         }
@@ -272,7 +332,8 @@ final class TablePipeline: Sendable {
             guard let batch = state.machine?.seal() else { return nil }
             state.lastSeal = now
             let buffers = batch.buffers.map { EventPipeline.BufferStatus($0, at: now) }
-            state.inFlight = (batch.events, batch.bytes, buffers)
+            state.inFlight = InFlight(
+                number: batch.number, events: batch.events, bytes: batch.bytes, buffers: buffers)
             return batch
         }
     }
@@ -281,6 +342,7 @@ final class TablePipeline: Sendable {
         let now = surroundings.clock.now()
         let done = state.withLock { state -> [FlushWaiters.Waiter] in
             state.inFlight = nil
+            state.closed.removeAll { $0.batch <= batch.number }
             account(&state)
             state.watermark = receipt.watermark
             state.committedThrough = receipt.watermark
@@ -296,11 +358,12 @@ final class TablePipeline: Sendable {
 
     private func restart(after watermark: UInt64) {
         surroundings.logger.warn(
-            "an earlier commit landed late: its records are not written again",
+            "the batch is given up: what the table lacks of it is read from the log again",
             ["table": target.name, "committed": watermark])
         let done = state.withLock { state in
             state.inFlight = nil
-            state.watermark = watermark
+            state.closed.removeAll()
+            state.watermark = watermark == 0 ? nil : watermark
             state.committedThrough = watermark
             state.machine?.reset(to: watermark + 1)
             account(&state)
