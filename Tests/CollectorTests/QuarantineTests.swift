@@ -201,6 +201,23 @@ struct QuarantineTests {
         try await mended.kill()
     }
 
+    @Test func `what a sender was not allowed to send is replayed only when that is asked for`() async throws {
+        let world = try World()
+        let collector = try world.quarantining()
+        let reply = try await collector.intake.accept(
+            EventRequest(contentType: "application/json", body: Array(good("a").utf8)),
+            context: EventContext(receivedAt: SystemClock().now()),
+            rules: EventRules(latest: Timestamp(microseconds: 0)))
+        #expect(reply.rejections.map(\.reason) == [.timeOutOfRange])
+        var selection = Quarantine.Selection()
+        let report = try await collector.quarantine(world).replay(selection)
+        #expect(report.ruledOut == 1 && report.replayed == 0)
+        selection.reason = "time_out_of_range"
+        #expect(try await collector.quarantine(world).replay(selection).replayed == 1)
+        #expect(try await collector.quarantine(world).replay(selection).alreadyReplayed == 1)
+        try await collector.kill()
+    }
+
     @Test func `a table that has halted is not replayed from`() async throws {
         let world = try World()
         let collector = try world.quarantining(sink: NeverSink())
