@@ -371,21 +371,22 @@ def test_pipelined_requests_are_answered_in_order(worker):
         assert client.is_closed()
 
 
-def test_early_close_at_every_byte(worker):
+def test_early_close_at_every_byte(hasty):
+    """The end of some connections goes unnoticed until they have rested for as long as they may: none stays longer."""
     body = event()
     whole = f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body
     chunked = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
-    with well_behaved(worker):
+    with well_behaved(hasty):
         for text in (whole, chunked):
             for end in range(len(text) + 1):
-                with Raw(worker.port) as client:
+                with Raw(hasty.port) as client:
                     client.send(text[:end])
                     # Half of them with a reset.
                     if end % 2:
                         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
         def settled():
-            metrics = call("GET", f"{worker.url}/metrics", headers={"Accept": "application/json"}).json
+            metrics = call("GET", f"{hasty.url}/metrics", headers={"Accept": "application/json"}).json
             # The one that asks, and the well-behaved.
             return metrics["http_connections"]["values"][0]["value"] <= 3 and metrics["http_body_bytes"]["values"][0]["value"] < 1000
 
