@@ -56,6 +56,7 @@ let cLibraries: [CLibrary] = [
     .shim("CCurl", links: ["curl"]),
     .shim("CMicroHTTPD", links: ["microhttpd"]),
     .shim("CEpoll", links: []),
+    .shim("CMalloc", links: []),
     .shim("CChecksums", links: []),
     .shim("CMaxMindDB", links: ["maxminddb"]),
 ]
@@ -180,7 +181,7 @@ let layers = [
                     "IcebergTable",
                     "IcebergData",
                     "IcebergCatalog", "Events", "Schemas", "WriteAheadLog", "Batching", "Committing", "ServiceHost",
-                    "CatalogAccess",
+                    "CatalogAccess", "CMalloc",
                 ]),
             module(
                 "Catalog",

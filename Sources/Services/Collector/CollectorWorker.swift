@@ -12,6 +12,7 @@ import WriteAheadLog
 /// Wires the service into its worker: routes, checks, metrics, background, stop.
 package enum CollectorWorker {
     package static func build(_ configuration: CollectorConfiguration, _ worker: Worker) async throws -> Router {
+        CollectorHeap.returnLargeBlocks()
         let service = try await CollectorService(configuration, worker: worker)
         registerChecks(service, worker)
         CollectorMetrics.registerGauges(of: service, in: worker.metrics)
