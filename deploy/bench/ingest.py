@@ -72,19 +72,16 @@ class Watch:
                 "processor_seconds": self.processor_seconds() - self.started}
 
 
-def small_files(table, seconds):
-    """Files of a partition, at most, that were committed within one visibility interval."""
-    interval_ms = int(seconds * 1000)
-    committed = {snapshot.snapshot_id: snapshot.timestamp_ms // interval_ms for snapshot in table.metadata.snapshots}
+def files_of_commit(table):
+    """Files of one partition, at most, that one commit added; commits are at least COMMIT_INTERVAL_MS apart."""
     counts = {}
-    entries = table.inspect.entries().to_pylist()
-    for entry in entries:
-        key = (committed.get(entry["snapshot_id"]), json.dumps(entry["data_file"]["partition"], default=str))
+    for entry in table.inspect.entries().to_pylist():
+        key = (entry["snapshot_id"], json.dumps(entry["data_file"]["partition"], default=str))
         counts[key] = counts.get(key, 0) + 1
     return max(counts.values(), default=0)
 
 
-def ours(arguments, total, connections, environment, interval=1.0, inspects_files=True):
+def ours(arguments, total, connections, environment):
     with Suite("local", LOG_LEVEL="warn", **environment).start("catalog", "collector") as suite:
         watch = Watch(suite.collector.process.pid)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -110,7 +107,8 @@ def ours(arguments, total, connections, environment, interval=1.0, inspects_file
             "flush_seconds": committed - acknowledged,
             "commits": len(table.metadata.snapshots),
             "data_files": int(summary["total-data-files"]),
-            "files_per_partition_and_interval": small_files(table, interval) if inspects_files else None,
+            "files_per_partition_and_commit": files_of_commit(table),
+            "seconds": committed,
             "bytes_written": int(summary["total-files-size"]),
             "collector": use,
             "sender_processor_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
@@ -131,7 +129,7 @@ def peer(path, total):
 
 
 def line(name, *values):
-    print(f"{name:<36}" + "".join(f"{value:>16}" for value in values))
+    print(f"{name:<36}" + "".join(f" {value:>15}" for value in values))
 
 
 def against_peer(options, environment):
@@ -162,7 +160,7 @@ def against_peer(options, environment):
     line("processor s, collector / sender", f"{middle('collector/processor_seconds'):.2f}", f"{middle('sender_processor_seconds'):.2f}")
     line("memory of the collector, peak", f"{middle('collector/peak_memory') / 1e6:,.0f} MB", f"median {middle('collector/median_memory') / 1e6:,.0f} MB")
     line("commits, data files", f"{middle('commits'):,.0f}", f"{middle('data_files'):,.0f}")
-    line("files a partition and interval", f"{middle('files_per_partition_and_interval'):,.0f}")
+    line("files a partition and commit", f"{middle('files_per_partition_and_commit'):,.0f}", f"in {middle('seconds'):.1f} s")
     line("bytes written, ours / DuckDB", f"{middle('bytes_written'):,.0f}", f"{middle('bytes_written', 'duckdb'):,.0f}")
 
 
@@ -203,7 +201,7 @@ def partitions(options, environment):
             more = {"COMMIT_INTERVAL_MS": "60000", "ICEBERG_BUFFER_TIMEOUT_MS": "60000"} | environment
             if count > 1000:
                 more = {"MAX_OPEN_PARTITIONS": "100000"} | more
-            result = ours(["--ndjson", str(path), "--batch", "100"], 100_000, options.connections, more, interval=60)
+            result = ours(["--ndjson", str(path), "--batch", "100"], 100_000, options.connections, more)
             line(f"{count:,}", f"{result['collector']['processor_seconds'] / result['events'] * 1e6:.2f}",
                  f"{result['committed_per_second']:,.0f}", f"{result['collector']['peak_memory'] / 1e6:,.0f}",
                  f"{result['data_files']:,}", f"{result['flush_seconds']:.2f}")
