@@ -8,6 +8,8 @@ struct LogFiles: Sendable {
     private let identity: LogIdentity
     private let seed: UInt32
     private var active: any LogFile
+    /// Half a group was cut off the active segment, and a power loss may bring it back.
+    private var hasUnsyncedCut = false
 
     init(_ storage: any LogStorage, _ identity: LogIdentity, active: any LogFile) {
         self.storage = storage
@@ -24,6 +26,8 @@ struct LogFiles: Sendable {
                 outcome.isSynced = true
             }
             if let first = work.rotatesTo {
+                // Behind a newer segment, what comes back would be damage and not a torn tail.
+                if hasUnsyncedCut { try synchronize() }
                 if let error = try rotate(first) {
                     outcome.end = .noSpaceForSegment(error)
                     return outcome
@@ -56,7 +60,7 @@ struct LogFiles: Sendable {
     }
 
     /// - Returns: why there is no space for the group; then nothing of it is left.
-    private func write<Ticket>(_ work: LogWork<Ticket>) throws(FileError) -> FileError? {
+    private mutating func write<Ticket>(_ work: LogWork<Ticket>) throws(FileError) -> FileError? {
         guard !work.group.entries.isEmpty else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(work.group.bytes)
@@ -71,6 +75,7 @@ struct LogFiles: Sendable {
         } catch {
             guard error.isNoSpace else { throw error }
             // No half frame stays behind: the next group is written where this one was to be.
+            hasUnsyncedCut = true
             try active.truncate(to: Int64(work.offset))
             return error
         }
@@ -78,9 +83,10 @@ struct LogFiles: Sendable {
         return nil
     }
 
-    private func synchronize() throws(FileError) {
+    private mutating func synchronize() throws(FileError) {
         try Failpoint.logBeforeSync.pass { failure }
         try active.synchronize()
+        hasUnsyncedCut = false
         try Failpoint.logAfterSync.pass { failure }
     }
 
