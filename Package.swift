@@ -374,6 +374,23 @@ if parsers.allSatisfy(isSelected) && isTested("Parsers") {
     }
 }
 
+/// The collector's road, from a request to the table, as a world that a seed decides: what its tests and the program
+/// `simulate` run.
+let simulated = ["Collector", "Catalog"]
+if simulated.allSatisfy(isSelected) {
+    let dependencies = closure(of: simulated).sorted().map { Target.Dependency.byName(name: $0) }
+    targets += [
+        .target(
+            name: "Simulation", dependencies: dependencies, path: "Tests/Support/Simulation", swiftSettings: strict),
+        .executableTarget(
+            name: "simulate", dependencies: ["Simulation"] + dependencies, path: "Tests/Programs/simulate",
+            swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation"] + dependencies, path: "Tests/SimulationTests",
+            swiftSettings: strict),
+    ]
+}
+
 var products: [Product] = []
 for (program, service) in programs where isSelected(service) {
     targets.append(

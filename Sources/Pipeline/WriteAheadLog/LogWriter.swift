@@ -63,6 +63,11 @@ package final class LogWriter<Ticket>: TrimmedLog {
             of: state.segments, from: sequence, through: state.syncedThrough, bytesMax: bytesMax)
     }
 
+    /// Whether `trim` would free anything.
+    package func canTrim(through watermark: UInt64) -> Bool {
+        !state.removable(through: watermark).isEmpty || state.canEndActive(through: watermark)
+    }
+
     /// As `WriteAheadLog.trim`.
     package func trim(
         through watermark: UInt64,

@@ -1,0 +1,44 @@
+import Clocks
+import Glibc
+import Simulation
+
+// Runs worlds of the collector's road from seeds: simulate [count] [first seed]. `SIMULATION_SEEDS=17,42` runs these and
+// prints what happens in them. Exits 1 when anything is found.
+
+func say(_ line: String) {
+    let bytes = Array("\(line)\n".utf8)
+    _ = write(STDOUT_FILENO, bytes, bytes.count)
+}
+
+func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
+let count = arguments.first ?? variable("SIMULATION_COUNT").flatMap { UInt64($0) } ?? 2000
+let first = arguments.dropFirst().first ?? 0
+let bug = variable("SIMULATION_BUG").flatMap { Mistake(rawValue: $0) }
+let replayed = variable("SIMULATION_SEEDS").map { $0.split(separator: ",").compactMap { UInt64($0) } }
+
+let clock = SystemClock()
+let begin = clock.nanoseconds()
+var bad = 0
+var (steps, acknowledged, snapshots) = (0, 0, 0)
+let scenarios =
+    (bug?.scenario ?? variable("SIMULATION_SCENARIO").flatMap { Scenario(rawValue: $0) }).map { [$0] }
+    ?? Scenario.allCases
+for seed in replayed ?? Array(first..<first + count) {
+    let result = try Simulation.run(
+        scenarios[Int(seed) % scenarios.count], seed: seed, bug: bug, tracing: replayed != nil)
+    for line in result.trace { say(line) }
+    steps += result.steps
+    acknowledged += result.acknowledged
+    snapshots += result.snapshots
+    guard !result.findings.isEmpty else { continue }
+    bad += 1
+    say("seed \(seed): \(result.findings.joined(separator: "; "))")
+    if bad >= 10 && replayed == nil { break }
+}
+let milliseconds = Double(clock.nanoseconds() - begin) / 1e6
+say(
+    "\(replayed?.count ?? Int(count)) seeds, \(bad) with findings, \(steps) steps, \(acknowledged) events, "
+        + "\(snapshots) snapshots, \(Int(milliseconds)) ms")
+exit(bad == 0 ? 0 : 1)
