@@ -38,6 +38,10 @@ fuzz target="" seconds="600":
 chaos cycles="200":
     deploy/chaos.sh {{ cycles }}
 
+# Simulate the collector's road from seeds: power losses, lost replies, rivals (docs/simulation.md)
+simulate count="100000" first="0":
+    deploy/simulate.sh {{ count }} {{ first }}
+
 # A benchmark: ack, ingest, parquet, planning
 bench name *arguments:
     deploy/bench.sh {{ name }} {{ arguments }}
