@@ -1,10 +1,13 @@
 import itertools
 import json
+import os
 import pathlib
 
 import pytest
 import suite
 
+# `just chaos` runs what takes too long for every commit.
+LONG = pytest.mark.skipif(not os.environ.get("ANALYTICS_LONG"), reason="one of the long runs: ANALYTICS_LONG=1")
 FLIGHTS = suite.ROOT / "var" / "demo" / "flights.ndjson"
 
 

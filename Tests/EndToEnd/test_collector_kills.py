@@ -1,6 +1,6 @@
 """kill -9 of collectors, catalog and compaction at random instants of a running ingest, again and again, on a real S3 server.
 
-`KILL_CYCLES` says how often (20); `just chaos` runs 200. `KILL_SEED` repeats the choices of an earlier run.
+`KILL_CYCLES` says how often (8); `just chaos` runs 200. `KILL_SEED` repeats the choices of an earlier run.
 """
 
 import os
@@ -13,7 +13,7 @@ from suite import Suite, call, wait_until
 from support.ledger import Ledger, judge
 from support.senders import Sender
 
-CYCLES = int(os.environ.get("KILL_CYCLES", "20"))
+CYCLES = int(os.environ.get("KILL_CYCLES", "8"))
 SEED = os.environ.get("KILL_SEED", "1")
 # Several commits between two kills, and something to compact after each.
 SETTINGS = {

@@ -12,8 +12,9 @@ import threading
 import time
 
 import pytest
+from conftest import LONG
 from suite import Suite, call, wait_until
-from support.faults import FAULTS, FaultProxy
+from support.faults import FAULTS, USUAL, FaultProxy
 from support.ledger import Ledger, judge
 from support.prometheus import scrape
 from support.senders import Sender
@@ -66,7 +67,7 @@ def shared():
         yield suite
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [pytest.param(fault, marks=() if fault in USUAL else LONG) for fault in FAULTS])
 @pytest.mark.parametrize("place", ["store", "catalog"])
 def test_an_outage_ends_by_itself_and_loses_nothing(shared, place, fault):
     proxy = shared.proxies[place]

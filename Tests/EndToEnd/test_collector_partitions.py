@@ -6,6 +6,7 @@ import json
 import time
 
 import duckdb
+from conftest import LONG
 from suite import Suite, wait_until
 from support.ledger import FIRST_HOUR, Ledger, event, judge
 from support.prometheus import scrape
@@ -28,6 +29,7 @@ def peak_memory(worker):
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
+@LONG
 def test_ten_thousand_types_at_once():
     """Each type is a partition, and so a file of its own; what that costs is bounded."""
     with Suite(ICEBERG_BUFFER_TIMEOUT_MS="500", LOG_LEVEL="warn").start("catalog", "collector") as suite:

@@ -31,6 +31,10 @@ FAULTS = {
 }
 
 
+# One of each kind: nothing passed on, passed on and not answered, nobody there.
+USUAL = {"unavailable", "lost_reply", "refused"}
+
+
 class FaultProxy:
     def __init__(self, url, seed=0):
         parts = urllib.parse.urlsplit(url)
