@@ -3,6 +3,7 @@
 // whatever the size of its integers, and one bad event does not cost the others of its batch. UTF-8 is checked by
 // simdjson first; every later step may rely on it. Byte layout of an encoded event: Sources/Pipeline/Events/EventRecord.swift.
 #include "CSimdJSON.h"
+#include "tokens.hpp"
 
 #include <cstdlib>
 #include <cstring>
@@ -11,90 +12,16 @@
 #include <string>
 #include <string_view>
 #include <vector>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 namespace {
 
 using text = std::string_view;
 using byte = unsigned char;
+using namespace tokens;
 
 constexpr size_t id_bytes_max = 4096, type_bytes_max = 1024, attribute_bytes_max = 65535, extensions_max = 128;
 
 // MARK: - JSON grammar (RFC 8259)
-
-inline const char *skip_space(const char *at, const char *end) {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) at++;
-    return at;
-}
-
-inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-inline int hex_digit(char c) {
-    if (is_digit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-// From behind the opening quote to behind the closing one; nullptr when the string is broken.
-inline const char *skip_string(const char *at, const char *end, bool &escaped) {
-    for (;;) {
-#if defined(__SSE2__)
-        while (end - at >= 16) {
-            __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(at));
-            __m128i special = _mm_or_si128(
-                _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))),
-                _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes));
-            int mask = _mm_movemask_epi8(special);
-            if (mask) {
-                at += __builtin_ctz(unsigned(mask));
-                break;
-            }
-            at += 16;
-        }
-#endif
-        if (at >= end) return nullptr;
-        char c = *at;
-        if (c == '"') return at + 1;
-        if (byte(c) < 0x20) return nullptr;
-        if (c != '\\') {
-            at++;
-            continue;
-        }
-        escaped = true;
-        if (end - at < 2) return nullptr;
-        switch (at[1]) {
-        case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': at += 2; break;
-        case 'u':
-            if (end - at < 6) return nullptr;
-            for (int i = 2; i < 6; i++) if (hex_digit(at[i]) < 0) return nullptr;
-            at += 6;
-            break;
-        default: return nullptr;
-        }
-    }
-}
-
-inline const char *skip_number(const char *at, const char *end) {
-    if (at < end && *at == '-') at++;
-    if (at >= end || !is_digit(*at)) return nullptr;
-    if (*at == '0') at++;
-    else while (at < end && is_digit(*at)) at++;
-    if (at < end && *at == '.') {
-        at++;
-        if (at >= end || !is_digit(*at)) return nullptr;
-        while (at < end && is_digit(*at)) at++;
-    }
-    if (at < end && (*at == 'e' || *at == 'E')) {
-        at++;
-        if (at < end && (*at == '+' || *at == '-')) at++;
-        if (at >= end || !is_digit(*at)) return nullptr;
-        while (at < end && is_digit(*at)) at++;
-    }
-    return at;
-}
 
 inline const char *skip_word(const char *at, const char *end, text word) {
     if (size_t(end - at) < word.size() || std::memcmp(at, word.data(), word.size()) != 0) return nullptr;

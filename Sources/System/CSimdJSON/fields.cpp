@@ -1,6 +1,7 @@
 // Top-level fields of JSON objects as columns: one pass over each object with simdjson's on-demand reader, which looks
 // only at what a column wants. The texts were checked when they were taken in; a text that is broken after all is null.
 #include "CSimdJSON.h"
+#include "tokens.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -100,13 +101,6 @@ bool as_date(text value, int32_t &days) {
     return true;
 }
 
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 bool as_uuid(text value, uint8_t (&bytes)[16]) {
     if (value.size() != 36) return false;
     size_t count = 0;
@@ -115,7 +109,7 @@ bool as_uuid(text value, uint8_t (&bytes)[16]) {
             if (value[at++] != '-') return false;
             continue;
         }
-        int high = hex_digit(value[at]), low = hex_digit(value[at + 1]);
+        int high = tokens::hex_digit(value[at]), low = tokens::hex_digit(value[at + 1]);
         if (high < 0 || low < 0) return false;
         bytes[count++] = uint8_t(high << 4 | low);
         at += 2;

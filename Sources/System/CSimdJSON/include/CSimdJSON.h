@@ -5,6 +5,7 @@
 
 #include "CSimdJSONEvents.h"
 #include "CSimdJSONFields.h"
+#include "CSimdJSONNodes.h"
 
 #ifdef __cplusplus
 extern "C" {
