@@ -59,6 +59,7 @@ let cLibraries: [CLibrary] = [
     .shim("CMalloc", links: []),
     .shim("CChecksums", links: []),
     .shim("CMaxMindDB", links: ["maxminddb"]),
+    .shim("CRE2", links: ["re2"]),
 ]
 
 let layers = [
@@ -136,7 +137,7 @@ let layers = [
         folder: "Pipeline",
         modules: [
             module("Events", uses: ["Bytes", "Clocks", "Compression", "JSONFormat", "CSimdJSON"]),
-            module("Schemas", uses: ["Bytes", "Clocks", "JSONFormat", "IcebergSpec", "CSimdJSON"]),
+            module("Schemas", uses: ["Bytes", "Clocks", "JSONFormat", "IcebergSpec", "CRE2", "CSimdJSON"]),
             module("WriteAheadLog", uses: ["Bytes", "Checksums", "Clocks", "Failpoints", "Files"]),
             module(
                 "Batching",

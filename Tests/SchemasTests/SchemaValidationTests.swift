@@ -114,7 +114,7 @@ import Testing
         (#"{"minLength":-1}"#, "/minLength"), (#"{"minimum":"1"}"#, "/minimum"), (#"{"multipleOf":0}"#, "/multipleOf"),
         (#"{"format":"hostname"}"#, "/format"), (#"{"pattern":"(?=a)"}"#, "/pattern"),
         (#"{"pattern":"\\1"}"#, "/pattern"),
-        (#"{"pattern":"a{1000}"}"#, "/pattern"), (#"{"pattern":"(a|b)*a(a|b){20}"}"#, "/pattern"),
+        (#"{"pattern":"a{1001}"}"#, "/pattern"), (#"{"pattern":"(\\p{L}{20}){5}"}"#, "/pattern"),
         (##"{"$ref":"#/$defs/x"}"##, "/$ref"), (##"{"$ref":"https://example.org/x"}"##, "/$ref"),
         (##"{"allOf":[{"$ref":"#"}]}"##, ""), (#"{"allOf":[]}"#, "/allOf"), (#"{"items":3}"#, "/items"), ("3", ""),
         (#"{"$schema":"http://json-schema.org/draft-04/schema#"}"#, "/$schema"),
@@ -125,6 +125,15 @@ import Testing
         let error = #expect(throws: SchemaError.self) { try SchemaProgram(JSONValue.parse(schema)) }
         #expect(error?.code == .malformed || error?.code == .limitExceeded)
         if pointer != "" || schema == "3" { #expect(error?.pointer == pointer) }
+    }
+
+    @Test func `a pattern is refused in RE2's words`() throws {
+        let error = #expect(throws: SchemaError.self) {
+            try SchemaProgram(JSONValue.parse(#"{"properties":{"a":{"pattern":"(?=a)"}}}"#))
+        }
+        #expect(
+            error?.description
+                == "/properties/a/pattern: the pattern cannot be used: invalid perl operator: (?=")
     }
 
     @Test func `annotations are ignored`() throws {
@@ -191,28 +200,5 @@ import Testing
             }
         }
         #expect((5000...20_000).contains(fitting))
-    }
-
-    @Test func `broken texts are refused and no bytes do harm`() throws {
-        let program = try SchemaProgram(
-            JSONValue.parse(#"{"properties":{"a":{"type":"integer"},"b":{"pattern":"x+"}}}"#))
-        let text = Array(#"{"a":-12.5e+3,"b":"\u00e9\ud83d\ude00x","c":[true,false,null,{"d":{}}]}"#.utf8)
-        var validator = SchemaValidator()
-        for cut in 0..<text.count { #expect(validator.violation(of: program, in: Array(text[..<cut])) != nil) }
-        for position in text.indices {
-            for byte in UInt8.min...UInt8.max {
-                var changed = text
-                changed[position] = byte
-                let isRead = changed.withUnsafeBytes { raw in
-                    var tape = JSONTape()
-                    return tape.read(raw)
-                }
-                _ = validator.violation(of: program, in: changed)
-                guard String(validating: changed, as: UTF8.self) != nil else { continue }
-                // simdjson refuses lone surrogates and numbers beyond a double; what it takes must be taken.
-                if (try? JSONValue.parse(changed)) != nil { #expect(isRead, "\(position) \(byte)") }
-                if !isRead { #expect((try? JSONValue.parse(changed)) == nil) }
-            }
-        }
     }
 }

@@ -90,7 +90,7 @@ extension SchemaCompiler {
         }
         if let pattern = schema["pattern"] {
             guard let text = pattern.string else { throw malformed(pointer + "/pattern", "a string is expected") }
-            do throws(PatternParser.Failure) {
+            do throws(PatternMatcher.Failure) {
                 patterns.append(try PatternMatcher(text))
             } catch {
                 throw malformed(pointer + "/pattern", "the pattern cannot be used: \(error.message)")

@@ -17,10 +17,12 @@ package enum SchemaLimits {
     package static let stepsMax = 100_000
     /// Characters of one pattern.
     package static let patternLengthMax = 500
-    /// Positions of a pattern once its repetitions are written out.
-    package static let patternPositionsMax = 400
-    /// States of the automaton that a pattern becomes.
-    package static let patternStatesMax = 512
+    /// Instructions of a compiled pattern, its repetitions written out. Classes of letters have a thousand.
+    package static let patternInstructionsMax: Int32 = 10_000
+    /// Instructions of a pattern, times bytes of a text, that count as one step: all steps are at worst seconds.
+    package static let patternWorkOfStep = 2_000
+    /// Memory of a compiled pattern, in bytes.
+    package static let patternMemoryMax: Int64 = 1 << 20
     /// Columns of one typed table, besides the base columns; what is beyond stays in `data`.
     package static let columnsMax = 500
     /// A column's name.

@@ -7,19 +7,17 @@ extension ValidationRun {
         guard node.hasEscapes else { return evaluateString(rule, JSONText.content(node, text), index, at) }
         var decoded: [UInt8] = []
         JSONText.appendDecoded(node, text, to: &decoded)
-        let failed = decoded.withUnsafeBytes { Self.failure(rule, $0, program) }
+        let failed = decoded.withUnsafeBytes { stringFailure(rule, $0) }
         return failed.map { fail($0, index, at) } ?? true
     }
 
     mutating func evaluateString(
         _ rule: SchemaProgram.StringRule, _ raw: UnsafeRawBufferPointer, _ index: Int, _ at: Int
     ) -> Bool {
-        Self.failure(rule, raw, program).map { fail($0, index, at) } ?? true
+        stringFailure(rule, raw).map { fail($0, index, at) } ?? true
     }
 
-    static func failure(
-        _ rule: SchemaProgram.StringRule, _ raw: UnsafeRawBufferPointer, _ program: SchemaProgram
-    ) -> SchemaFailure? {
+    mutating func stringFailure(_ rule: SchemaProgram.StringRule, _ raw: UnsafeRawBufferPointer) -> SchemaFailure? {
         // A character has one to four bytes: counting is seldom needed.
         let isSurelyLong = raw.count >= Int(rule.lengthMin) * 4
         if rule.lengthMin > 0 && !isSurelyLong || raw.count > Int(rule.lengthMax) {
@@ -27,8 +25,11 @@ extension ValidationRun {
             guard length >= Int(rule.lengthMin), length <= Int(rule.lengthMax) else { return .length }
         }
         if let format = rule.format, !format.accepts(raw) { return .format(format) }
-        if rule.pattern >= 0, !program.patterns[Int(rule.pattern)].matches(raw) { return .pattern }
-        return nil
+        guard rule.pattern >= 0 else { return nil }
+        let pattern = program.patterns[Int(rule.pattern)]
+        steps -= pattern.steps(bytes: raw.count)
+        guard steps >= 0 else { return .tooMuch }
+        return pattern.matches(raw) ? nil : .pattern
     }
 
     mutating func evaluateNumber(_ rule: SchemaProgram.NumberRule, _ index: Int, _ at: Int) -> Bool {
