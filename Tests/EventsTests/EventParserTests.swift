@@ -152,11 +152,25 @@ struct EventParserTests {
         #expect(batch.rejections.map(\.reason) == [.notJSON, .notAnObject])
     }
 
+    @Test func `a line that is not UTF-8 costs only itself, too`() throws {
+        let parser = EventParser(secret: EventKeySecret(low: 1, high: 2))
+        let line = Array(minimal.utf8)
+        // In a value of an event that is whole otherwise, and a scalar that the end of the line cuts.
+        let event = Array(#"{"specversion":"1.0","id":"b","type":"t","source":""#.utf8) + [0xFF] + Array(#""}"#.utf8)
+        let body = line + [0x0A] + event + [0x0A, 0xC3, 0x0A] + line
+        let batch = try parser.parse(EventRequest(contentType: "application/x-ndjson", body: body), at: now, Seeded())
+        #expect(batch.accepted.map(\.index) == [0, 3])
+        #expect(batch.rejections.map(\.reason) == [.notJSON, .notJSON])
+        #expect(batch.rejections.map { Array(body[$0.text]) } == [event, [0xC3]])
+        #expect(try events(batch).map(\.id) == ["a", "a"])
+    }
+
     @Test(arguments: [
         ("", "application/json"), ("{", "application/json"), ("[\(minimal)", "application/json"),
         ("[\(minimal)]x", "application/json"), ("nul", "application/json"), ("7", "application/json"),
         ("[\(minimal),]", "application/json"), (minimal, "application/cloudevents-batch+json"),
         (#"{"events":[\#(minimal)]"#, "application/json"),
+        (#"{"events":[\#(minimal)],"events":[\#(minimal)]}"#, "application/json"),
     ])
     func `a body that is not what it says is refused whole`(body: String, contentType: String) {
         #expect { try parse(body, contentType) } throws: { ($0 as? EventBodyError)?.code == .malformed }

@@ -1,7 +1,7 @@
 // A validating scanner of event bodies. It finds the raw text of every member (simdjson 3.0 keeps no source positions
 // in its DOM, and its on-demand reader does not check what it skips), so that `data` is stored exactly as it was sent,
 // whatever the size of its integers, and one bad event does not cost the others of its batch. UTF-8 is checked by
-// simdjson first; every later step may rely on it. Byte layout of an encoded event: Sources/Pipeline/Events/EventRecord.swift.
+// simdjson first, of lines each by itself where not all are UTF-8; every later step may rely on it. Byte layout of an encoded event: Sources/Pipeline/Events/EventRecord.swift.
 #include "CSimdJSON.h"
 #include "tokens.hpp"
 
@@ -721,7 +721,7 @@ class Reader {
         return at == end ? uint32_t(CEVENTS_BODY_OK) : not_json(offset, at);
     }
 
-    uint32_t read_lines(const char *at) {
+    uint32_t read_lines(const char *at, bool is_utf8) {
         const char *body_end = end;
         while (at < body_end) {
             auto newline = static_cast<const char *>(std::memchr(at, '\n', size_t(body_end - at)));
@@ -730,8 +730,11 @@ class Reader {
             at = skip_space(at, end);
             if (at < end) {
                 if (verdicts.size() == options.events_max) return CEVENTS_BODY_TOO_MANY;
-                bool is_object = *at == '{';
-                const char *stop = is_object ? read_members(at) : skip_value(at, end, options.depth_max);
+                // No scalar reaches over a newline.
+                bool is_text = is_utf8 || simdjson::validate_utf8(at, size_t(end - at));
+                bool is_object = is_text && *at == '{';
+                const char *stop = !is_text ? nullptr
+                    : is_object ? read_members(at) : skip_value(at, end, options.depth_max);
                 bool is_json = stop && skip_space(stop, end) == end;
                 const char *last = is_json ? stop : end;
                 give_verdict(text(at, size_t(last - at)), true, is_object && is_json, is_json);
@@ -753,7 +756,11 @@ class Reader {
         const Member *events = nullptr;
         bool is_event = false;
         for (auto &member : members) {
-            if (member.key == "events" && member.raw.front() == '[') events = &member;
+            if (member.key == "events" && member.raw.front() == '[') {
+                // To take the last of two lists, as JSON parsers do, would lose the events of the first.
+                if (events) return CEVENTS_BODY_WRONG_SHAPE;
+                events = &member;
+            }
             is_event |= member.key == "specversion" || member.key == "event_type";
         }
         if (!events || is_event) {
@@ -780,10 +787,11 @@ public:
     ~Reader() { for (auto *string : strings) delete string; }
 
     uint32_t read(size_t &offset) {
-        if (!simdjson::validate_utf8(begin, size_t(end - begin))) return CEVENTS_BODY_NOT_UTF8;
+        bool is_utf8 = simdjson::validate_utf8(begin, size_t(end - begin));
+        if (!is_utf8 && options.framing != CEVENTS_FRAMING_LINES) return CEVENTS_BODY_NOT_UTF8;
         const char *start = begin;
         if (end - start >= 3 && std::memcmp(start, "\xEF\xBB\xBF", 3) == 0) start += 3;
-        if (options.framing == CEVENTS_FRAMING_LINES) return read_lines(start);
+        if (options.framing == CEVENTS_FRAMING_LINES) return read_lines(start, is_utf8);
         const char *at = skip_space(start, end);
         if (at == end) return not_json(offset, at);
         switch (options.framing) {
