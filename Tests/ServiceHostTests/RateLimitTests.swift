@@ -95,6 +95,14 @@ import Testing
         #expect(try address([], .unixSocket, [:]) == "unix")
     }
 
+    @Test func `a client cannot hide behind many made-up addresses`() throws {
+        let forwarded = Array(repeating: "8.8.8.8", count: 1000) + ["9.9.9.9"]
+        let headers: HTTPHeaders = [
+            "CF-Connecting-IP": "7.7.7.7", "X-Forwarded-For": forwarded.joined(separator: ", "),
+        ]
+        #expect(try address(["10.0.0.1"], .address("10.0.0.1"), headers) == "9.9.9.9")
+    }
+
     @Test(arguments: ["10.0.0.0/33", "10.0.0.0/-1", "10.0.0", "example.org", "::1/129", "10.0.0.1:80", "10.0.0.0/8/8"])
     func `what is no address or block is refused`(text: String) {
         #expect(TrustedProxies([text]) == nil)

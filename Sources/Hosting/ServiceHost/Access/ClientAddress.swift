@@ -70,12 +70,12 @@ package struct TrustedProxies: Hashable, Sendable {
     private func forwarded(_ request: HTTPRequest) -> String? {
         guard request.headers["X-Forwarded-For"] != nil else { return nil }
         let hops = request.headers.values("X-Forwarded-For").joined(separator: ",").split(separator: ",")
-        guard hops.count <= 50 else { return nil }
-        let addresses = hops.map { hop in IPAddress(hop.filter { $0 != " " && $0 != "\t" }) }
-        if trustsAll { return addresses.first.flatMap { $0?.description } }
-        for address in addresses.reversed() {
+        let address = { (hop: Substring) in IPAddress(hop.filter { $0 != " " && $0 != "\t" }) }
+        if trustsAll { return hops.first.flatMap(address)?.description }
+        // From the right, however many the client has put in front of them.
+        for hop in hops.reversed() {
             // What is no address was not written by a proxy that is believed.
-            guard let address else { return nil }
+            guard let address = address(hop) else { return nil }
             if !contains(address) { return address.description }
         }
         return nil
