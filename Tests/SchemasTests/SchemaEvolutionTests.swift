@@ -90,6 +90,16 @@ import Testing
         for sample in samples { #expect(SchemaEvolution.of(Array(sample.utf8), program) == .conforms) }
     }
 
+    @Test func `of a sample with very many members the first are taken`() throws {
+        let names = (0..<100_000).map { "f\($0)" }
+        let members = names.map { JSONObject.Member(key: $0, value: 1) }
+        var inference = SchemaInference()
+        inference.add(.object(JSONObject(members + [JSONObject.Member(key: "f0", value: "x")])))
+        let properties = try #require(inference.schema["properties"]?.object)
+        #expect(properties.keys == Array(names.prefix(SchemaLimits.columnsMax)))
+        #expect(properties["f0"] == ["type": "string"])
+    }
+
     @Test func `members of bare events that became attributes count as there`() throws {
         let schema = try JSONValue.parse(#"{"required":["event_id","timestamp","user_id","x"],"properties":{"x":{}}}"#)
         let compiled = try CompiledEventSchema(EventSchema(type: "t", schema: schema))

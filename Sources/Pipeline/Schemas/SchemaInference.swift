@@ -16,21 +16,21 @@ package struct SchemaInference: Sendable {
 
     package init() {}
 
-    /// Counts `sample` in, if it is an object; members beyond `SchemaLimits.columnsMax` are left out.
+    /// Counts `sample` in, if it is an object; of its members those beyond the first `SchemaLimits.columnsMax` are left out.
     package mutating func add(_ sample: JSONValue) {
         guard let object = sample.object else { return }
         samples += 1
-        for key in Set(object.keys) {
-            guard let value = object[key] else { continue }
+        // Of a member that is given twice the last one counts.
+        let values = Dictionary(object.members.map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last })
+        var seen: Set<String> = []
+        for key in object.keys where seen.insert(key).inserted {
+            guard let value = values[key] else { continue }
             if members[key] == nil {
                 guard members.count < SchemaLimits.columnsMax else { continue }
                 members[key] = Member()
+                order.append(key)
             }
             members[key]?.note(value)
-        }
-        let known = Set(order)
-        for key in object.keys where members[key] != nil && !known.contains(key) && !order.contains(key) {
-            order.append(key)
         }
     }
 
