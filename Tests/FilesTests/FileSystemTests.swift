@@ -107,6 +107,11 @@ struct FileSystemTests {
         #expect(error?.isNotDirectory == true)
     }
 
+    @Test(arguments: ["/proc/none", "/proc/none/below"])
+    func `where no directory can be made it is said`(path: String) {
+        #expect(throws: FileError.self) { try FileSystem.createDirectories(path) }
+    }
+
     @Test func `names are listed by their bytes`() throws {
         for name in ["b", "é", "a", "Z", "a b", "%2F"] { try FileSystem.writeNew(directory.path + "/" + name, []) }
         #expect(try FileSystem.list(directory.path) == ["%2F", "Z", "a", "a b", "b", "é"])

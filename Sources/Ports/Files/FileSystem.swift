@@ -129,25 +129,26 @@ public enum FileSystem {
 
     /// Makes a directory and those above it, each made durable in the one above before the next is made.
     public static func createDirectories(_ path: String, mode: UInt32 = 0o755) throws(FileError) {
-        let (result, cause) = retrying { mkdir(path, mode_t(mode)) }
-        if result == 0 {
-            try syncDirectory(parent(of: path))
-            return
-        }
-        switch cause {
-        case ENOENT:
-            let above = parent(of: path)
-            guard above != path else { throw FileError(operation: "mkdir", path: path, errno: cause) }
-            try createDirectories(above, mode: mode)
-            try createDirectories(path, mode: mode)
-        case EEXIST:
-            // Something is there: fine when it is a directory, or a link to one that the operator has set.
-            var status = stat()
-            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-                throw FileError(operation: "mkdir", path: path, errno: ENOTDIR)
+        // What lies above may be removed meanwhile, and is made again; where nothing can be made (/proc) it says ENOENT, too.
+        for _ in 0..<16 {
+            let (result, cause) = retrying { mkdir(path, mode_t(mode)) }
+            if result == 0 { return try syncDirectory(parent(of: path)) }
+            switch cause {
+            case ENOENT:
+                let above = parent(of: path)
+                guard above != path else { throw FileError(operation: "mkdir", path: path, errno: cause) }
+                try createDirectories(above, mode: mode)
+            case EEXIST:
+                // Something is there: fine when it is a directory, or a link to one that the operator has set.
+                var status = stat()
+                guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                    throw FileError(operation: "mkdir", path: path, errno: ENOTDIR)
+                }
+                return
+            default: throw FileError(operation: "mkdir", path: path, errno: cause)
             }
-        default: throw FileError(operation: "mkdir", path: path, errno: cause)
         }
+        throw FileError(operation: "mkdir", path: path, errno: ENOENT)
     }
 
     /// The directory a path lies in.
