@@ -156,6 +156,12 @@ private func write(_ text: String, _ name: String) throws -> String {
         #expect(CommandLineOptions(arguments) == expected)
     }
 
+    @Test func `bodies together must have room for one`() {
+        var reader = ConfigurationReader(Environment(["MAX_BODY_BYTES": "4096", "MAX_BODIES_BYTES": "4095"]))
+        _ = WorkerConfiguration(.collector, from: &reader)
+        #expect(reader.problems.map(\.variable) == ["MAX_BODIES_BYTES"])
+    }
+
     @Test(arguments: [
         ("BINDINGS_FILE", "/nowhere/b.json"), ("TLS_CERT_FILE", "/nowhere/c.pem"), ("BINDING_SECRET", "short"),
         ("LOG_LEVEL", "loud"), ("PORT", "70000"), ("MAX_BODY_BYTES", "-1"),

@@ -76,7 +76,11 @@ package struct WorkerConfiguration: Sendable {
             "MAX_HEADER_BYTES", in: 1024...(1 << 20), default: limits.headerBytesMax, "longest request head")
         limits.bodiesBytesMax = reader.bytes(
             "MAX_BODIES_BYTES", in: 1024...(1 << 40), default: max(limits.bodiesBytesMax, 4 * bodyBytesMax),
-            "request bodies received and not answered yet, together; once more what they are decompressed")
+            "request bodies received and not answered yet, together; once more what they are decompressed; not below "
+                + "MAX_BODY_BYTES")
+        if limits.bodiesBytesMax < bodyBytesMax {
+            reader.refuse("MAX_BODIES_BYTES", "must not be below MAX_BODY_BYTES")
+        }
         limits.connectionsMax = reader.int(
             "MAX_CONNECTIONS", in: 1...1_000_000, default: limits.connectionsMax,
             "open connections; beyond it resting ones are closed for new ones")
