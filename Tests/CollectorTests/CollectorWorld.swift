@@ -116,12 +116,13 @@ final class RunningCollector: Sendable {
 
     /// Feeds the table `analytics.<name>` too.
     func add(
-        _ name: String, _ filter: EventFilter, sink: (any BatchSink)? = nil, shape: TableShape = .events
+        _ name: String, _ filter: EventFilter, sink: (any BatchSink)? = nil, shape: TableShape = .events,
+        wrapped: (any BatchSink) -> any BatchSink = { $0 }
     ) throws {
         pipeline.add(
             PipelineTarget(
                 name: name == "rejected" ? "analytics.rejected" : name, filter: filter,
-                sink: try sink ?? Self.sink(name, world, log, store, shape: shape), limits: limits,
+                sink: wrapped(try sink ?? Self.sink(name, world, log, store, shape: shape)), limits: limits,
                 trouble: SinkTrouble()))
     }
 

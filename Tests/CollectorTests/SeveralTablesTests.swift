@@ -3,6 +3,8 @@ import Clocks
 import Committing
 import Events
 import Files
+import IcebergCatalog
+import IcebergSpec
 import Testing
 import WriteAheadLog
 
@@ -19,6 +21,31 @@ private struct FailingSink: BatchSink {
         throw error.code == .unavailable ? CommitError(.cancelled, "") : error
     }
     func logBegins(with sequence: UInt64) async {}
+}
+
+/// A table whose commits begin when every full buffer has been encoded ahead.
+private struct PatientSink: BatchSink {
+    private struct NotEncoded: Error {}
+
+    let sink: any BatchSink
+
+    func readWatermark() async throws(CommitError) -> UInt64? { try await sink.readWatermark() }
+    func rowEncoder() async -> RowEncoder? { await sink.rowEncoder() }
+    func logBegins(with sequence: UInt64) async { await sink.logBegins(with: sequence) }
+    func commit(_ batch: SealedBatch) async throws(CommitError) -> TableCommitter.Outcome {
+        for rows in batch.buffers.flatMap(\.closed) {
+            while !Self.isEncoded(rows) && !Task.isCancelled { await Task.yield() }
+        }
+        return try await sink.commit(batch)
+    }
+
+    private static func isEncoded(_ rows: ClosedRows) -> Bool {
+        do {
+            return try rows.rowGroup(for: ["no layout"]) { _ in throw NotEncoded() } == nil
+        } catch {
+            return false
+        }
+    }
 }
 
 struct SeveralTablesTests {
@@ -78,6 +105,26 @@ struct SeveralTablesTests {
         #expect(try await world.count() == 2000)
         #expect(try await world.count("t1") == 667)
         #expect(collector.pipeline.status.bufferedBytes == 0)
+        try await collector.kill()
+    }
+
+    @Test func `rows encoded ahead for what the table no longer is are encoded anew, once`() async throws {
+        let world = try World()
+        let collector = try world.collector { limits in
+            limits.openEventsMax = 7
+            limits.partitionEventsMax = 100_000
+        }
+        try collector.add("t1", .type("t1"), wrapped: PatientSink.init)
+        for round in 0..<3 {
+            _ = try await collector.send(round * 100..<round * 100 + 100)
+            let flushed = try await collector.pipeline.flush(timeoutMilliseconds: 20_000)
+            #expect(flushed.events == 100)
+            let outcome = await world.catalog.commit(
+                try World.identifier("t1"), requirements: [],
+                updates: [.setProperties(["write.parquet.row-group-limit-of-another": "\(round)"])])
+            guard case .committed = outcome else { throw CommitError(.failed, "the property was not set") }
+        }
+        #expect(try await world.count("t1") == 100)
         try await collector.kill()
     }
 

@@ -4,6 +4,8 @@ other engines, and what it refuses."""
 import json
 import os
 import subprocess
+import threading
+import time
 
 import pyarrow
 import pytest
@@ -223,3 +225,31 @@ def _answers(suite):
         return call("GET", f"{suite.collector.url}/health/live", timeout=5).status == 200
     except OSError:
         return False
+
+
+def test_a_table_that_another_changes_in_the_middle_of_a_full_batch():
+    """Rows encoded ahead are for the table as it was: they are encoded anew, once, while events go on coming."""
+    settings = {"ICEBERG_BUFFER_TIMEOUT_MS": "2000", "COMMIT_INTERVAL_MS": "2000", "LOG_LEVEL": "warn"}
+    with Suite("local", **settings).start("catalog", "collector") as suite:
+        sent, started, change = 0, time.monotonic(), None
+
+        def alter():
+            with suite.table().transaction() as transaction:
+                transaction.set_properties({"write.parquet.page-row-limit": "15000"})
+
+        while time.monotonic() - started < 10:
+            events = [
+                {"specversion": "1.0", "id": str(n), "type": "t", "source": "s", "time": "2026-01-01T00:00:00Z", "data": {"n": n}}
+                for n in range(sent, sent + 1000)
+            ]
+            assert suite.send(events).status == 202
+            sent += 1000
+            if change is None and time.monotonic() - started > 5:
+                change = threading.Thread(target=alter)
+                change.start()
+        change.join()
+        suite.flush()
+        assert suite.table().properties["write.parquet.page-row-limit"] == "15000"
+        ids = suite.arrow(["id"])["id"].to_pylist()
+        assert len(ids) == len(set(ids)) == sent
+        assert suite.collector.log().count("the batch is given up") <= 3

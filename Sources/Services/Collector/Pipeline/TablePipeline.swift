@@ -42,6 +42,8 @@ final class TablePipeline: Sendable {
         var lastSnapshotID: Int64?
         var lastSeal: Int64 = .min / 2
         var commits = 0
+        /// Batches committed and given up: after each the table may want its rows otherwise.
+        var ended = 0
         var halted: String?
         var isNoted = false
 
@@ -168,15 +170,14 @@ final class TablePipeline: Sendable {
     /// Encodes rows ahead of their commit, while more come.
     private func encodeLoop() async {
         var encoder: RowEncoder?
-        var commits = -1
+        var seen = -1
         while !Task.isCancelled {
             await encoding.wait()
-            // Commits see what the table has become.
-            let now = state.withLock { $0.commits }
-            if encoder == nil || now != commits { encoder = await target.sink.rowEncoder() }
-            commits = now
-            guard let encoder else { continue }
-            while !Task.isCancelled, let rows = state.withLock({ $0.closed.popLast() }) {
+            while !Task.isCancelled, let ended = state.withLock({ $0.closed.isEmpty ? nil : $0.ended }) {
+                // Commits see what the table has become, those that are given up too.
+                if encoder == nil || ended != seen { encoder = await target.sink.rowEncoder() }
+                seen = ended
+                guard let encoder, let rows = state.withLock({ $0.closed.popLast() }) else { break }
                 do throws(CommitError) {
                     let bytes = try await BlockingPool.shared.run { () throws(CommitError) in
                         try encoder.encode(rows)
@@ -349,6 +350,7 @@ final class TablePipeline: Sendable {
             state.lastCommit = now
             state.lastSnapshotID = receipt.snapshotID
             state.commits += 1
+            state.ended += 1
             state.waiters.credit(batch, receipt)
             return settled(&state)
         }
@@ -363,6 +365,7 @@ final class TablePipeline: Sendable {
         let done = state.withLock { state in
             state.inFlight = nil
             state.closed.removeAll()
+            state.ended += 1
             state.watermark = watermark == 0 ? nil : watermark
             state.committedThrough = watermark
             state.machine?.reset(to: watermark + 1)
