@@ -60,6 +60,27 @@ private final class Owner {
 }
 
 struct FullDiskTests {
+    @Test func `who asks while the refused are being told is not told that all is durable`() async throws {
+        let owner = try Owner(SimulatedStorage(capacity: 100_000))
+        #expect(try await owner.fill() == .full)
+        let isTelling = Atomic(false)
+        let isReleased = Atomic(false)
+        let isAnswered = Atomic(false)
+        _ = try owner.log.enqueue([UInt8](repeating: 7, count: recordBytes)) { _ in
+            isTelling.store(true, ordering: .releasing)
+            while !isReleased.load(ordering: .acquiring) { sched_yield() }
+        }
+        while !isTelling.load(ordering: .acquiring) { await Task.yield() }
+        let waiting = Task {
+            defer { isAnswered.store(true, ordering: .releasing) }
+            try await owner.log.waitForQueued()
+        }
+        for _ in 0..<1000 where !isAnswered.load(ordering: .acquiring) { await Task.yield() }
+        isReleased.store(true, ordering: .releasing)
+        await #expect(throws: LogError.self) { try await waiting.value }
+        owner.log.close()
+    }
+
     @Test(arguments: [100_000, 150_000, 400_000])
     func `a log that filled its disk is free again after a trim, time after time`(capacity: Int) async throws {
         let storage = SimulatedStorage(capacity: capacity)

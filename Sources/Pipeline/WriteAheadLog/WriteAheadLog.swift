@@ -41,6 +41,8 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
     private var isBusy = false
     /// Records are left in the queue, while a trim uses the last of the disk.
     private var isHeld = false
+    /// Records are gone from the queue, and not all who wait for them have been told.
+    private var isTellingFailure = false
     private var waiters: [(sequence: UInt64, completion: @Sendable (LogError?) -> Void)] = []
 
     /// Opens the log, or makes one where there is none. Blocks. A log that was used opens on a full disk too.
@@ -138,7 +140,7 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
                 if case .poisoned(let why) = state.health { return .some(LogError(.poisoned, why)) }
                 let last = state.nextSequence - 1
                 let reached = state.syncsEveryGroup ? state.syncedThrough : state.writtenThrough
-                if reached >= last { return .some(nil) }
+                if reached >= last && !isTellingFailure { return .some(nil) }
                 waiters.append((last, { continuation.resume(returning: $0) }))
                 return nil
             }
@@ -214,11 +216,18 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
         let outcome = files.perform(work)
         let (effects, woken, sink) = locked { () -> (LogEffects<Completion>, [@Sendable (LogError?) -> Void], Sink?) in
             let effects = state.absorb(work, outcome)
+            isTellingFailure = effects.failure != nil
             return (effects, takeWaiters(all: effects.failure != nil), self.sink)
         }
         if let sink { for record in effects.durable { sink(record.sequence, record.payload) } }
         for entry in effects.told { entry.ticket(entry.fate) }
         for waiter in woken { waiter(effects.failure) }
+        guard effects.failure != nil else { return }
+        let late = locked {
+            isTellingFailure = false
+            return takeWaiters(all: true)
+        }
+        for waiter in late { waiter(effects.failure) }
     }
 
     private func takeWaiters(all: Bool) -> [@Sendable (LogError?) -> Void] {

@@ -20,6 +20,8 @@ package final class EventIntake: Sendable {
     private let log: any RecordLog
     /// Keys are entered and records queued in one step, so that whoever finds a key can wait for its record.
     private let window: Mutex<DedupWindow>
+    /// Appends that failed after their keys could be found.
+    private let losses = Mutex<(count: Int, last: LogError?)>((0, nil))
     private let clock: any WallClock
     /// nil: what is refused is not logged.
     private let refusals: RefusalKeeper?
@@ -114,16 +116,15 @@ package final class EventIntake: Sendable {
     private func append(
         _ batch: EventBatch, _ context: EventContext, _ others: EncodedRefusals
     ) async throws(LogError) -> Int {
+        let lossesBefore = losses.withLock { $0.count }
         let (duplicates, outcome) = await enqueue(batch, context, others)
-        if case .failure(let error) = outcome {
-            window.withLock { window in
-                for (position, event) in batch.accepted.enumerated() where !Self.contains(duplicates, position) {
-                    window.remove(event.key)
-                }
-            }
-            throw error
+        if case .failure(let error) = outcome { throw error }
+        if !duplicates.isEmpty {
+            try await log.waitForQueued()
+            // What was found may have been one of these: that it waits no more does not mean that it is durable.
+            let (count, last) = losses.withLock { $0 }
+            if let last, count != lossesBefore { throw last }
         }
-        if !duplicates.isEmpty { try await log.waitForQueued() }
         return duplicates.count
     }
 
@@ -138,7 +139,9 @@ package final class EventIntake: Sendable {
         }
     }
 
-    /// Waits for the log. Returns which events are duplicates, as ascending places in `batch.accepted`.
+    /// Waits for the log. When it takes nothing, the keys are forgotten before anyone is told.
+    ///
+    /// - Returns: which events are duplicates, as ascending places in `batch.accepted`.
     private func enqueue(
         _ batch: EventBatch, _ context: EventContext, _ others: EncodedRefusals
     ) async -> ([Int], Result<UInt64, LogError>) {
@@ -157,11 +160,27 @@ package final class EventIntake: Sendable {
                 }
                 do throws(LogError) {
                     let record = batch.record(context: context, excluding: found, refusals: others)
-                    _ = try log.enqueue(record) { result in continuation.resume(returning: (found, result)) }
+                    _ = try log.enqueue(record) { [self] result in
+                        if case .failure(let error) = result { forget(batch, but: found, error) }
+                        continuation.resume(returning: (found, result))
+                    }
                 } catch {
+                    Self.remove(batch, but: found, from: &window)
                     continuation.resume(returning: (found, .failure(error)))
                 }
             }
+        }
+    }
+
+    /// In this order: whoever found a key before it was removed sees the loss afterwards.
+    private func forget(_ batch: EventBatch, but duplicates: [Int], _ error: LogError) {
+        window.withLock { Self.remove(batch, but: duplicates, from: &$0) }
+        losses.withLock { $0 = ($0.count + 1, error) }
+    }
+
+    private static func remove(_ batch: EventBatch, but duplicates: [Int], from window: inout DedupWindow) {
+        for (position, event) in batch.accepted.enumerated() where !contains(duplicates, position) {
+            window.remove(event.key)
         }
     }
 
