@@ -1,5 +1,6 @@
 import Clocks
 import Foundation
+import Glibc
 import HTTP
 import HTTPServer
 import Synchronization
@@ -179,6 +180,35 @@ private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(await server.stop(graceMilliseconds: 10) == false)
         #expect(await client.receive() == nil)
         gate.open()
+    }
+
+    @Test func `a request whose end comes while the server stops does not disturb the stop`() async throws {
+        for _ in 0..<10 {
+            let entered = Atomic(0)
+            let isOpen = Atomic(false)
+            let server = HTTPServer(
+                HTTPServerConfiguration(endpoints: [.tcp(address: "127.0.0.1", port: 0)]), isShort: { _ in true }
+            ) { request in
+                guard request.target == "/holds-the-thread" else { return HTTPResponse(status: 200) }
+                entered.add(1, ordering: .relaxed)
+                while !isOpen.load(ordering: .acquiring) { sched_yield() }
+                return HTTPResponse(status: 200)
+            }
+            try server.start()
+            let port = try #require(server.ports.first)
+            let late = RawClient(port: port)
+            late.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+            while server.requestCount == 0 { await Task.yield() }
+            let holding = RawClient(port: port)
+            holding.send("GET /holds-the-thread HTTP/1.1\r\nHost: x\r\n\r\n")
+            while entered.load(ordering: .relaxed) == 0 { await Task.yield() }
+            late.send("}")
+            let stop = Task { await server.stop(graceMilliseconds: 0) }
+            while RawClient(port: port).isConnected { await Task.yield() }
+            isOpen.store(true, ordering: .releasing)
+            #expect(await stop.value == false)
+            #expect(server.connectionCount == 0)
+        }
     }
 
     @Test func `servers can be started and stopped again and again under load`() async throws {

@@ -67,6 +67,8 @@ final class EventLoop {
             sweep()
         }
         for server in servers { server.stop() }
+        // Tasks that were to go on here, and whose replies go nowhere now.
+        for job in posted.jobs { job.runSynchronously(on: mailbox.asUnownedTaskExecutor()) }
         for job in mailbox.closeDown() { job.runSynchronously(on: mailbox.asUnownedTaskExecutor()) }
     }
 

@@ -332,6 +332,8 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *mhd, const c
     case WAITING: return MHD_YES; // woken for nothing
     default: break;
     }
+    // The library must not be stopped while a connection is suspended: none may be from here on.
+    if (request->server->is_stopping) return MHD_NO;
     // What came before the end was seen is not answered any more.
     if (request->connection && request->connection->phase == ENDED) return MHD_NO;
     if (!request->is_begun) return see_headers(request, method);
@@ -556,6 +558,7 @@ void chttpd_quiesce(chttpd_server *server) {
 
 void chttpd_stop(chttpd_server *server) {
     chttpd_quiesce(server);
+    server->is_stopping = true;
     // The library must not be stopped while a connection is suspended.
     for (connection *each = server->newest; each; each = each->next) {
         if (!each->request || each->request->state != WAITING) continue;
