@@ -1,10 +1,14 @@
 """What the collector refuses is in a table of its own, exactly once, as PyIceberg reads it; and goes in once its cause is gone,
 exactly once, wherever the collector dies meanwhile."""
 
+import collections
 import contextlib
 import gzip
 import http.client
 import json
+import random
+import threading
+import time
 
 import pytest
 from suite import Suite, call, wait_until
@@ -79,3 +83,73 @@ def test_a_replay_that_dies_is_gone_on_with(failpoint):
         kept = rows(suite, "rejected_events")
         assert len([row for row in kept if row["reason"] == "replayed"]) == 50
         assert len({row["rejected_id"] for row in kept}) == 50 and len(kept) == 100
+
+
+class MixedSender(threading.Thread):
+    """Sends an event that is taken and one that is refused, again and again, until told to stop; the same until answered."""
+
+    def __init__(self, url):
+        super().__init__(daemon=True)
+        self.url, self.finished, self.answered, self.attempts, self.failure = url, threading.Event(), 0, collections.Counter(), None
+
+    def run(self):
+        number = 0
+        while not self.finished.is_set():
+            good = incomplete(number) | {"id": f"good-{number}", "time": "2026-01-01T00:00:00Z"}
+            self.attempts[number] += 1
+            try:
+                answer = call("POST", self.url, [good, incomplete(number)], timeout=10)
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.02)
+                continue
+            if answer.status not in (202, 207):
+                self.failure = answer
+                return
+            number += 1
+            self.answered = number
+
+
+def test_kills_lose_and_double_no_refused_event_and_no_replay():
+    with Suite(**SETTINGS).start("catalog") as suite:
+        suite.collector.start(CLOUDEVENTS_STRICT="true").ready()
+        chance = random.Random(1)
+        sender = MixedSender(f"{suite.collector.url}/events")
+        sender.start()
+        for _ in range(8):
+            before = sender.answered
+            wait_until(lambda: sender.answered >= before + 20 or sender.failure, "answers", 60)
+            time.sleep(chance.uniform(0, 0.5))
+            suite.collector.kill()
+            suite.collector.start(CLOUDEVENTS_STRICT="true").ready()
+        sender.finished.set()
+        sender.join(60)
+        assert not sender.failure, sender.failure
+        suite.collector.kill()
+        suite.collector.start().ready()
+        suite.flush()
+        refused = collections.Counter(json.loads(row["raw"])["data"]["n"] for row in rows(suite, "rejected_events"))
+        assert set(range(sender.answered)) <= set(refused)
+        assert all(count <= sender.attempts[number] for number, count in refused.items())
+
+        for _ in range(4):
+            death = threading.Timer(chance.uniform(0.05, 0.6), suite.collector.kill)
+            death.start()
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                call("POST", f"{suite.collector.url}/admin/replay", {"limit": 100_000})
+            death.join()
+            suite.collector.start().ready()
+        for _ in range(2):
+            report = replay(suite, limit=100_000)
+            assert report["refused"] == 0 and report["replayed"] + report["already_replayed"] == refused.total()
+        suite.flush()
+        stored = rows(suite, "events")
+        assert len({row["id"] for row in stored}) == len(stored)
+        replayed = collections.Counter(
+            json.loads(row["data"])["n"] for row in stored if not row["id"].startswith("good-"))
+        assert replayed == refused
+        good = {row["id"] for row in stored if row["id"].startswith("good-")}
+        assert good >= {f"good-{number}" for number in range(sender.answered)}
+        kept = rows(suite, "rejected_events")
+        for reasons in (("replayed",), set(row["reason"] for row in kept) - {"replayed"}):
+            ids = [row["rejected_id"] for row in kept if row["reason"] in reasons]
+            assert len(ids) == len(set(ids)) == refused.total()
