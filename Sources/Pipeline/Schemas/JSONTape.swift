@@ -4,6 +4,7 @@ import CSimdJSON
 ///
 /// A member is two nodes, its key and its value; the values of an array and the members of an object follow their node.
 /// Strict (RFC 8259); numbers may be of any size and surrogates may stand alone.
+// Sendable: only this value, which cannot be copied, has the reader, and only `read`, which is exclusive, uses it.
 package struct JSONTape: ~Copyable, @unchecked Sendable {
     /// As simdjson's shim numbers them.
     package enum Kind: UInt8, Sendable {
@@ -29,7 +30,6 @@ package struct JSONTape: ~Copyable, @unchecked Sendable {
     }
 
     package private(set) var nodes: [Node] = []
-    // Sendable: only this value, which cannot be copied, has the reader, and only `read`, which is exclusive, uses it.
     private let reader: OpaquePointer?
 
     package static let depthMax = 128

@@ -2,8 +2,8 @@ import CRE2
 
 /// A regular expression of RE2, as JSON Schema's `pattern` means it: found anywhere in a text. Matching is linear in the
 /// text, whatever the pattern: mostly one step a byte, at worst one for each instruction and byte.
+// Sendable: the pointer never changes, and RE2 lets several threads match with one pattern at a time.
 final class PatternMatcher: @unchecked Sendable {
-    // Sendable: the pointer never changes, and RE2 lets several threads match with one pattern at a time.
     private let pattern: OpaquePointer
     private let instructions: Int
 
