@@ -50,7 +50,8 @@ struct QuarantineTests {
         let world = try World()
         for round in 0..<3 {
             let collector = try world.quarantining()
-            let reply = try await post(collector, "[\(good("a\(round)")),{\"specversion\":\"1.0\",\"id\":\"x\"},7]")
+            let reply = try await post(
+                collector, "[\(good("a\(round)")),{\"type\":\"t\",\"specversion\":\"1.0\",\"id\":\"x\"},7]")
             #expect(reply.accepted == 1 && reply.rejections.count == 2)
             await #expect(throws: EventBodyError.self) { _ = try await post(collector, "{nonsense") }
             await #expect(throws: EventBodyError.self) { _ = try await post(collector, "<a/>", "text/html") }
@@ -72,7 +73,8 @@ struct QuarantineTests {
         #expect(row["event_id"] == "x" && row["index"] == 1 && row["client"] == "127.0.0.1")
         #expect(row["request_id"] == "r" && row["content_type"] == "application/json")
         #expect(row["message"]?.string?.contains("required") == true)
-        #expect(row["raw"]?.string == hex(#"{"specversion":"1.0","id":"x"}"#))
+        #expect(row["event_type"] == "t" && found.first { $0["reason"] == "not_an_object" }?["event_type"] == .null)
+        #expect(row["raw"]?.string == hex(#"{"type":"t","specversion":"1.0","id":"x"}"#))
     }
 
     @Test func `refused events are no duplicates of their mended form`() async throws {

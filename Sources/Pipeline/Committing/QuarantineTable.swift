@@ -15,7 +15,7 @@ package enum QuarantineTable {
             .optional(4, "attribute", .string, doc: "The attribute at fault"),
             .optional(5, "event_id", .string, doc: "The event's own id, if it could be read"),
             .optional(6, "event_type", .string, doc: "The event's own type, if it could be read"),
-            .required(7, "source", .string, doc: "The event's source, if it could be read; else where it came in"),
+            .required(7, "source", .string, doc: "Origin of the request; /events where it has none"),
             .optional(8, "content_type", .string, doc: "Content-Type of the request"),
             .optional(9, "index", .int, doc: "The event's place in its request, from 0"),
             .optional(10, "client", .string, doc: "Address of the client"),

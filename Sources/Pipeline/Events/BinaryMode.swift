@@ -12,9 +12,10 @@ extension EventParser {
         _ request: EventRequest, at now: Timestamp, _ random: some RandomSource
     ) throws(EventBodyError) -> EventBatch {
         func refuse(_ reason: EventRejection.Reason, _ attribute: String) -> EventBatch {
-            let id = request.attributes.first { $0.name == "id" }?.value
+            func value(_ name: String) -> String? { request.attributes.first { $0.name == name }?.value }
             let rejection = EventRejection(
-                index: 0, id: id, reason: reason, attribute: attribute, text: 0..<request.body.count)
+                index: 0, id: value("id"), eventType: value("type"), reason: reason, attribute: attribute,
+                text: 0..<request.body.count)
             return EventBatch(encoded: [], accepted: [], rejections: [rejection])
         }
         guard request.body.count <= limits.eventBytesMax else { return refuse(.eventTooLarge, "") }
@@ -45,7 +46,8 @@ extension EventParser {
         // Ranges of the made-up text mean nothing to the caller: what was sent is the body.
         let text = 0..<request.body.count
         let rejections = batch.rejections.map {
-            EventRejection(index: 0, id: $0.id, reason: $0.reason, attribute: $0.attribute, text: text)
+            EventRejection(
+                index: 0, id: $0.id, eventType: $0.eventType, reason: $0.reason, attribute: $0.attribute, text: text)
         }
         let accepted = batch.accepted.map {
             EventBatch.Accepted(index: 0, key: $0.key, range: $0.range, text: text)

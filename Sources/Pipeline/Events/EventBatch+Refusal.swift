@@ -32,7 +32,8 @@ extension EventBatch {
                 refused.append(
                     EventRejection(
                         index: event.index, id: String(decoding: raw[parts.id], as: UTF8.self),
-                        reason: objection.reason, attribute: objection.attribute, detail: objection.detail,
+                        eventType: String(decoding: raw[parts.type], as: UTF8.self), reason: objection.reason,
+                        attribute: objection.attribute, detail: objection.detail,
                         text: event.text))
             }
         }

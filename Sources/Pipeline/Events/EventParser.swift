@@ -147,6 +147,7 @@ package struct EventParser: Sendable {
                 rejections.append(
                     EventRejection(
                         index: index, id: verdict.id_length > 0 ? note(verdict.id_offset, verdict.id_length) : nil,
+                        eventType: verdict.type_length > 0 ? note(verdict.type_offset, verdict.type_length) : nil,
                         reason: EventRejection.Reason(problem: verdict.problem),
                         attribute: note(verdict.attribute_offset, verdict.attribute_length),
                         text: start..<start + verdict.text_length))

@@ -54,6 +54,8 @@ package struct EventRejection: Hashable, Sendable {
     /// The event's place in the request, from 0.
     package let index: Int
     package let id: String?
+    /// The event's own type, as far as it could be read.
+    package let eventType: String?
     package let reason: Reason
     /// The attribute at fault; empty when it is the event as a whole.
     package let attribute: String
@@ -63,10 +65,12 @@ package struct EventRejection: Hashable, Sendable {
     package let text: Range<Int>
 
     package init(
-        index: Int, id: String?, reason: Reason, attribute: String = "", detail: String? = nil, text: Range<Int>
+        index: Int, id: String?, eventType: String? = nil, reason: Reason, attribute: String = "",
+        detail: String? = nil, text: Range<Int>
     ) {
         self.index = index
         self.id = id
+        self.eventType = eventType
         self.reason = reason
         self.attribute = attribute
         self.detail = detail

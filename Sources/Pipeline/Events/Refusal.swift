@@ -12,6 +12,7 @@ package struct Refusal: Hashable, Sendable {
         package static let attribute = "attribute"
         package static let index = "index"
         package static let eventID = "event_id"
+        package static let eventType = "event_type"
         package static let contentType = "content_type"
         package static let client = "client"
         package static let requestID = "request_id"

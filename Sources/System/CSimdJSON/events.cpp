@@ -656,12 +656,13 @@ class Reader {
         notes.append(value.substr(0, length));
     }
 
-    void note_id(cevents_verdict &verdict) {
+    // The first member that has one of the two names and is a string.
+    void note_member(text name, text bare_name, size_t &offset, size_t &length) {
         for (auto &member : members) {
-            text id;
+            text value;
             uint32_t ignored;
-            if ((member.key == "id" || member.key == "event_id") && string_of(member, id, ignored)) {
-                note(id, verdict.id_offset, verdict.id_length);
+            if ((member.key == name || member.key == bare_name) && string_of(member, value, ignored)) {
+                note(value, offset, length);
                 return;
             }
         }
@@ -680,7 +681,10 @@ class Reader {
             encode(verdict);
         } else {
             note(refusal.attribute, verdict.attribute_offset, verdict.attribute_length);
-            if (is_object) note_id(verdict);
+            if (is_object) {
+                note_member("id", "event_id", verdict.id_offset, verdict.id_length);
+                note_member("type", "event_type", verdict.type_offset, verdict.type_length);
+            }
         }
         verdicts.push_back(verdict);
         strings_used = 0;

@@ -49,6 +49,7 @@ package final class RefusalKeeper: Sendable {
             var details = [(Refusal.Name.message, rejection.message)]
             if !rejection.attribute.isEmpty { details.append((Refusal.Name.attribute, rejection.attribute)) }
             if let id = rejection.id { details.append((Refusal.Name.eventID, id)) }
+            if let type = rejection.eventType { details.append((Refusal.Name.eventType, type)) }
             details.append((Refusal.Name.index, String(rejection.index)))
             encoded.append(
                 refusal(rejection.reason.rawValue, request.body[rejection.text], details, request, sender))

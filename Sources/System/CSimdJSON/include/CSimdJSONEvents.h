@@ -73,9 +73,10 @@ typedef struct {
     size_t encoded_offset, encoded_length;
     /// The event's JSON text in the body.
     size_t text_offset, text_length;
-    /// Refused: the attribute at fault and the event's id, in `notes`.
+    /// Refused: the attribute at fault, the event's id and its type, in `notes`.
     size_t attribute_offset, attribute_length;
     size_t id_offset, id_length;
+    size_t type_offset, type_length;
     /// SipHash-2-4-128 of (source, id).
     uint64_t key_low, key_high;
 } cevents_verdict;
