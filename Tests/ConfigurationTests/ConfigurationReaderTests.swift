@@ -85,6 +85,13 @@ private func message(_ environment: Environment, _ read: (inout ConfigurationRea
         }
     }
 
+    @Test func `the value in effect stands under the name it was set by`() {
+        var reader = ConfigurationReader(["TIME_SECONDS": "5"])
+        #expect(reader.duration("TIMEOUT_MS", aliases: ["TIME_SECONDS"], in: 10...9000, default: 10, "") == 5000)
+        _ = reader.int("A", aliases: ["OLD"], in: 0...5, default: 2, "")
+        #expect(reader.effectiveText() == "TIME_SECONDS=5\nA=2")
+    }
+
     @Test func `help lists each variable once with aliases and default`() {
         var reader = ConfigurationReader([:])
         _ = reader.int("A", aliases: ["OLD"], in: 0...5, default: 2, "how many")

@@ -30,6 +30,8 @@ extension Worker {
             print(KeyFile.newKey(name: name).serializedString())
             exit(0)
         case .makeKey: fail("\(identity.program): --make-key is an option of analytics-collector only", 2)
+        case .unknown("--make-key") where identity.keyFileVariable != nil:
+            fail("\(identity.program): --make-key takes the key's NAME, and nothing else", 2)
         case .unknown(let argument):
             fail("\(identity.program): \"\(argument)\" is not an option; --help, --version and --check-config are", 2)
         case .run, .checkConfiguration: break

@@ -11,6 +11,6 @@ extension ConfigurationReader {
 
     /// Every variable with the value in effect, secrets redacted, for `--check-config`.
     public func effectiveText() -> String {
-        variables.map { "\($0.name)=\($0.effectiveText ?? "")" }.joined(separator: "\n")
+        variables.map { "\($0.effectiveName)=\($0.effectiveText ?? "")" }.joined(separator: "\n")
     }
 }

@@ -207,7 +207,7 @@ public struct ConfigurationReader: Sendable {
             variables.append(
                 ConfigurationVariable(
                     name: name, aliases: aliases, defaultText: fallback, allowed: allowed,
-                    documentation: documentation,
+                    documentation: documentation, effectiveName: used,
                     effectiveText: isSecret ? given.map { _ in "[redacted]" } : given ?? fallback, isSecret: isSecret))
         }
         guard let given else { return nil }

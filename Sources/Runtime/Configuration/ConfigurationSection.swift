@@ -39,6 +39,8 @@ public struct ConfigurationVariable: Hashable, Sendable {
     /// What values are allowed, in words.
     public let allowed: String
     public let documentation: String
+    /// The name it was set by, which says the unit of the value; the first when unset.
+    public let effectiveName: String
     /// The value in effect, secrets redacted; nil when unset.
     public let effectiveText: String?
     public let isSecret: Bool
