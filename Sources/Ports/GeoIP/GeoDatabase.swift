@@ -62,7 +62,7 @@ package final class GeoDatabase: Sendable {
             }
             opened = made
         } catch {
-            throw GeoIPError(path: path, message: "\(error)")
+            throw GeoIPError(path: path, message: error.message)
         }
         database = opened
         type = String(cString: cmaxminddb_type(opened))

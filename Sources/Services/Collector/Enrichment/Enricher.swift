@@ -1,4 +1,5 @@
 import Clocks
+import Configuration
 import Events
 import GeoIP
 import HTTP
@@ -13,10 +14,14 @@ package final class Enricher: Sendable {
     package var storesClientAddress: Bool { configuration.storesClientAddress }
 
     /// Blocks.
-    package init(_ configuration: EnrichmentConfiguration) throws(GeoIPError) {
+    package init(_ configuration: EnrichmentConfiguration) throws(ConfigurationError) {
         self.configuration = configuration
-        places =
-            if let path = configuration.geoIPDatabase { try GeoLocator(path: path) } else { nil }
+        do throws(GeoIPError) {
+            places =
+                if let path = configuration.geoIPDatabase { try GeoLocator(path: path) } else { nil }
+        } catch {
+            throw ConfigurationError(variable: "GEOIP_DATABASE", "\(error)")
+        }
     }
 
     package func context(of request: RequestContext, at now: Timestamp) -> EventContext {
