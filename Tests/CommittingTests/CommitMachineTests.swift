@@ -125,7 +125,7 @@ struct CommitMachineTests {
     @Test func `a batch given up may land yet, and is known when it does`() {
         let life = UUID(high: 1, low: 1)
         var machine = CommitMachine(
-            firstInLog: 1, fence: CommitFence(life: life, predecessors: [], logEnd: 0))
+            firstInLog: 1, fence: CommitFence(life: life, predecessors: [:], logEnd: 0))
         _ = run(
             &machine, [.begin(first: 1, last: 5, token: 7), .loaded(watermark: nil), .stored, .loaded(watermark: nil)])
         let late = machine.mark

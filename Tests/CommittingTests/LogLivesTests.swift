@@ -21,12 +21,37 @@ struct LogLivesTests {
             try first.record()
             try first.record()
             let second = try LogLives(storage: storage, logEnd: 5)
-            #expect(second.fence.predecessors == [first.life] && second.fence.logEnd == 5)
+            #expect(second.fence.predecessors == [first.life: 5] && second.fence.logEnd == 5)
             let third = try LogLives(storage: storage, logEnd: 5)
-            #expect(third.fence.predecessors == [first.life])
+            #expect(third.fence.predecessors == [first.life: 5])
             try third.record()
-            #expect(try LogLives(storage: storage, logEnd: 5).fence.predecessors == [first.life, third.life])
+            #expect(try LogLives(storage: storage, logEnd: 5).fence.predecessors == [first.life: 5, third.life: 5])
             #expect(Set([first.life, second.life, third.life]).count == 3)
+        }
+    }
+
+    @Test func `the end of the log is kept from before the first life that accepted anything`() throws {
+        try withDirectory { _, storage in
+            let first = try LogLives(storage: storage, logEnd: 0)
+            try first.record()
+            for end in 5...8 as ClosedRange<UInt64> {
+                let fence = try LogLives(storage: storage, logEnd: end).fence
+                #expect(fence.predecessors == [first.life: 5] && fence.logEnd == end)
+            }
+            let later = try LogLives(storage: storage, logEnd: 8)
+            try later.record()
+            #expect(try LogLives(storage: storage, logEnd: 9).fence.predecessors == [first.life: 5, later.life: 9])
+            #expect(try LogLives(storage: storage, logEnd: 12).fence.predecessors == [first.life: 5, later.life: 9])
+        }
+    }
+
+    @Test func `lives of an earlier release, without ends, are judged by the end there is now`() throws {
+        try withDirectory { _, storage in
+            let lives = (1...3).map { _ in UUID.random() }
+            let lines = lives.flatMap { Array("\($0)\n".utf8) }
+            try storage.writeAtomically(LogLives.fileName, lines + [UInt8](repeating: 0, count: 4096))
+            #expect(try LogLives(storage: storage, logEnd: 7).fence.predecessors.values.sorted() == [7, 7, 7])
+            #expect(try LogLives(storage: storage, logEnd: 9).fence.predecessors.values.sorted() == [7, 7, 7])
         }
     }
 
@@ -34,22 +59,24 @@ struct LogLivesTests {
         try withDirectory { path, storage in
             let first = try LogLives(storage: storage, logEnd: 0)
             try first.record()
-            let whole = try storage.read(LogLives.fileName)
-            let second = try LogLives(storage: storage, logEnd: 0)
+            _ = try LogLives(storage: storage, logEnd: 3)
+            let second = try LogLives(storage: storage, logEnd: 3)
             try second.record()
             let both = try storage.read(LogLives.fileName)
-            for cut in LogLives.lineBytes..<2 * LogLives.lineBytes {
-                try storage.writeAtomically(LogLives.fileName, Array(both[..<cut] + whole[cut...]))
-                let lives = try LogLives(storage: storage, logEnd: 0)
-                #expect(lives.fence.predecessors == [first.life], "cut at \(cut)")
+            for cut in LogLives.lineBytes..<3 * LogLives.lineBytes {
+                try storage.writeAtomically(
+                    LogLives.fileName, Array(both[..<cut]) + [UInt8](repeating: 0, count: both.count - cut))
+                let lives = try LogLives(storage: storage, logEnd: 3)
+                #expect(lives.fence.predecessors == [first.life: 3], "cut at \(cut)")
                 try lives.record()
-                #expect(try LogLives(storage: storage, logEnd: 0).fence.predecessors == [first.life, lives.life])
+                #expect(
+                    try LogLives(storage: storage, logEnd: 4).fence.predecessors == [first.life: 3, lives.life: 4])
             }
-            for at in 0..<LogLives.lineBytes {
+            for at in 0..<2 * LogLives.lineBytes {
                 var damaged = both
-                damaged[at] = at == LogLives.lineBytes - 1 ? 0x20 : 0x78
+                damaged[at] ^= 0x15
                 try storage.writeAtomically(LogLives.fileName, damaged)
-                #expect(throws: CommitError.self) { try LogLives(storage: storage, logEnd: 0) }
+                #expect(throws: CommitError.self, "byte \(at)") { try LogLives(storage: storage, logEnd: 3) }
             }
         }
     }
@@ -66,7 +93,9 @@ struct LogLivesTests {
                 lives.append(life.life)
             }
             #expect(try storage.read(LogLives.fileName).count > 100_000)
-            #expect(try LogLives(storage: storage, logEnd: 0).fence.predecessors == Set(lives))
+            #expect(
+                try LogLives(storage: storage, logEnd: 0).fence.predecessors
+                    == Dictionary(uniqueKeysWithValues: lives.map { ($0, 0) }))
         }
     }
 

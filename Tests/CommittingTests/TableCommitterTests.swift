@@ -324,9 +324,13 @@ struct TableCommitterTests {
             ($0 as? CommitError)?.code == .contradiction
         }
         // Nor may it believe the watermark, and trim its own events by it.
-        let shorter = world.committer { $0.lives = storage.open(logEnd: 2) }
-        await #expect { _ = try await shorter.readWatermark() } throws: {
-            ($0 as? CommitError)?.message.contains("old copy") == true
+        let older = storage.copy()
+        // Not even when it has accepted as many in the meantime.
+        for logEnd in [2, 4] as [UInt64] {
+            let shorter = world.committer { $0.lives = older.open(logEnd: logEnd) }
+            await #expect { _ = try await shorter.readWatermark() } throws: {
+                ($0 as? CommitError)?.message.contains("old copy") == true
+            }
         }
         let third = world.committer { $0.lives = storage.open(logEnd: 4) }
         _ = try await third.commit(batch(first: 4, last: 4))
@@ -378,6 +382,12 @@ struct TableCommitterTests {
 /// The lives of a log directory that is in memory.
 private final class DirectoryOfLives: LogStorage {
     private let files = Mutex<[String: [UInt8]]>([:])
+
+    func copy() -> DirectoryOfLives {
+        let copy = DirectoryOfLives()
+        copy.files.withLock { $0 = files.withLock { $0 } }
+        return copy
+    }
 
     func open(logEnd: UInt64) -> LogLives? {
         do { return try LogLives(storage: self, logEnd: logEnd) } catch {

@@ -65,8 +65,9 @@ private struct Writer: Hashable {
     /// A new life, which knows those before it; all three records are in the log.
     private mutating func live() {
         let life = UUID(high: UInt64(number), low: UInt64(lives.count))
+        let ended = Dictionary(uniqueKeysWithValues: lives.map { ($0, 3 as UInt64) })
         machine = CommitMachine(
-            firstInLog: 1, fence: CommitFence(life: life, predecessors: Set(lives), logEnd: 3))
+            firstInLog: 1, fence: CommitFence(life: life, predecessors: ended, logEnd: 3))
         lives.append(life)
     }
 

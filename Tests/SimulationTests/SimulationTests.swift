@@ -47,10 +47,13 @@ struct SimulationTests {
         }
     }
 
+    /// Seeds that show a mistake which others take long for, tried first.
+    private static let known: [Mistake: UInt64] = [:]
+
     @Test(arguments: Mistake.allCases)
     func `every mistake of the zoo is found within 2,000 seeds`(bug: Mistake) throws {
         var found: UInt64?
-        for seed in 0..<2000 as Range<UInt64> where found == nil {
+        for seed in (Self.known[bug].map { [$0] } ?? []) + Array(0..<2000) where found == nil {
             let result = try Simulation.run(bug.scenario, seed: seed, bug: bug)
             if !result.findings.isEmpty { found = seed }
         }

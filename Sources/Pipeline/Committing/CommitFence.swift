@@ -33,9 +33,11 @@ package struct CommitMark: Hashable, Sendable, CustomStringConvertible {
 /// mark it does not know.
 package struct CommitFence: Hashable, Sendable {
     package let life: UUID
-    /// The lives that the directory had when this one began.
-    package let predecessors: Set<UUID>
-    /// The last record of the log when this life began: no earlier life can have committed more.
+    /// The lives that the directory had when this one began, each with the last record of the log when the next life
+    /// began to accept: it cannot have committed more. If the table says so, the directory was copied, and what both
+    /// accepted since is not the same.
+    package let predecessors: [UUID: UInt64]
+    /// The last record of the log when this life began: a table without a mark cannot have more.
     package let logEnd: UInt64
     /// As found in the table last.
     package private(set) var confirmed: CommitMark?
@@ -43,7 +45,7 @@ package struct CommitFence: Hashable, Sendable {
     private var attempted: Set<CommitMark> = []
 
     /// - Parameter attempted: commits of this life that may be found, or land yet.
-    package init(life: UUID, predecessors: Set<UUID>, logEnd: UInt64, attempted: Set<CommitMark> = []) {
+    package init(life: UUID, predecessors: [UUID: UInt64], logEnd: UInt64, attempted: Set<CommitMark> = []) {
         self.life = life
         self.predecessors = predecessors
         self.logEnd = logEnd
@@ -68,14 +70,14 @@ package struct CommitFence: Hashable, Sendable {
             guard confirmed == nil else {
                 return "the table no longer says which process committed this log last. \(Self.rolledBack)"
             }
-            return end(watermark)
+            return judge(watermark, end: logEnd)
         }
         if found == confirmed || attempted.contains(found) { return nil }
         if found.life == life {
             return "the table has a commit of this very process that it did not make: it runs twice, as a restored or "
                 + "cloned machine does. The other one was first and goes on; stop this one. \(Self.moveAway)"
         }
-        guard predecessors.contains(found.life) else {
+        guard let end = predecessors[found.life] else {
             return
                 "another process has taken over this log's place in the table (\(found.life)): the log directory was "
                 + "copied, or restored from a backup. Stop one of the two. \(Self.moveAway)"
@@ -83,13 +85,20 @@ package struct CommitFence: Hashable, Sendable {
         if confirmed?.life == life {
             return "the table shows a commit of an earlier life of this log after one of this life. \(Self.rolledBack)"
         }
-        return end(watermark)
+        return judge(watermark, end: end)
     }
 
-    private func end(_ watermark: UInt64?) -> String? {
-        guard let watermark, watermark > logEnd else { return nil }
-        return "the table has this log up to record \(watermark), but the log ended with record \(logEnd) when this "
-            + "process began: the directory is an old copy. \(Self.moveAway)"
+    private func judge(_ watermark: UInt64?, end: UInt64) -> String? {
+        guard let watermark, watermark > end else { return nil }
+        if watermark > logEnd {
+            return
+                "the table has this log up to record \(watermark), but the log ended with record \(logEnd) when this "
+                + "process began: the directory is an old copy. \(Self.moveAway)"
+        }
+        return
+            "the table has this log up to record \(watermark), committed by a process after which this directory's log "
+            + "ended with record \(end): the directory is an old copy, and has accepted other events under the same "
+            + "numbers. \(Self.moveAway)"
     }
 
     private static let moveAway =

@@ -20,7 +20,7 @@ let replayed = variable("SIMULATION_SEEDS").map { $0.split(separator: ",").compa
 
 let clock = SystemClock()
 let begin = clock.nanoseconds()
-var bad = 0
+var (ran, bad) = (0, 0)
 var (steps, acknowledged, snapshots) = (0, 0, 0)
 let scenarios =
     (bug?.scenario ?? variable("SIMULATION_SCENARIO").flatMap { Scenario(rawValue: $0) }).map { [$0] }
@@ -29,9 +29,11 @@ for seed in replayed ?? Array(first..<first + count) {
     let result = try Simulation.run(
         scenarios[Int(seed) % scenarios.count], seed: seed, bug: bug, tracing: replayed != nil)
     for line in result.trace { say(line) }
+    ran += 1
     steps += result.steps
     acknowledged += result.acknowledged
     snapshots += result.snapshots
+    if ran % 10_000 == 0 { say("\(ran) seeds so far, \(steps) steps") }
     guard !result.findings.isEmpty else { continue }
     bad += 1
     say("seed \(seed): \(result.findings.joined(separator: "; "))")
@@ -39,6 +41,6 @@ for seed in replayed ?? Array(first..<first + count) {
 }
 let milliseconds = Double(clock.nanoseconds() - begin) / 1e6
 say(
-    "\(replayed?.count ?? Int(count)) seeds, \(bad) with findings, \(steps) steps, \(acknowledged) events, "
+    "\(ran) seeds, \(bad) with findings, \(steps) steps, \(acknowledged) events, "
         + "\(snapshots) snapshots, \(Int(milliseconds)) ms")
 exit(bad == 0 ? 0 : 1)

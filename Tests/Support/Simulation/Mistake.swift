@@ -33,6 +33,8 @@ package enum Mistake: String, CaseIterable, Sendable {
     case forgottenDuplicates
     /// Segments go without their keys being kept.
     case keysNotKept
+    /// Nobody writes down where the log ended when a life began, and so whose records are whose.
+    case endsForgotten
     /// The compactor deletes what it has replaced at once.
     case compactionDeletesInputs
     /// Files that no snapshot names yet count as orphans.
@@ -47,6 +49,7 @@ package enum Mistake: String, CaseIterable, Sendable {
         switch self {
         case .tornTailKept, .keysNotKept, .missingSync, .failedSyncIgnored, .missingDirectorySync: .storage
         case .acknowledgeBeforeWrite, .forgottenDuplicates, .trimBeforeCommit, .reusedLogIdentity: .road
+        case .endsForgotten: .copies
         default: .commits
         }
     }

@@ -41,6 +41,8 @@ package enum Scenario: String, CaseIterable, Sendable {
             plan.hasSideTable = false
         case .copies:
             plan.copiesMachine = true
+            plan.cutsCopyOff = random.chance(400)
+            if plan.cutsCopyOff { plan.deaths = max(plan.deaths, 1) }
             plan.replacesMachine = false
             plan.collectors = 1
             plan.requestsPerClient = random.within(2...5)

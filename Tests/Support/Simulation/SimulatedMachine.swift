@@ -21,12 +21,16 @@ package final class SimulatedMachine: Sendable {
     private let state = Mutex(State())
     /// There is another one with its log: one of the two has to give way.
     private let mayHalt: Bool
+    private let isCutOffAtFirst: Bool
 
-    package init(_ name: String, _ disk: SimulatedDisk, _ world: SimulatedWorld, mayHalt: Bool) {
+    package init(
+        _ name: String, _ disk: SimulatedDisk, _ world: SimulatedWorld, mayHalt: Bool, isCutOffAtFirst: Bool = false
+    ) {
         self.name = name
         self.disk = disk
         self.world = world
         self.mayHalt = mayHalt
+        self.isCutOffAtFirst = isCutOffAtFirst
     }
 
     package var hasHalted: Bool { state.withLock { $0.hasHalted } }
@@ -94,7 +98,8 @@ package final class SimulatedMachine: Sendable {
     private func newLife(_ number: Int, isLast: Bool) -> SimulatedProcess {
         let steps = isLast || world.isHealing ? nil : world.fates.below(world.plan.stepsOfLife)
         let death: SimulatedProcess.Death = world.fates.chance(world.plan.powerLossPerThousand) ? .powerLoss : .kill
-        let process = SimulatedProcess("\(name).\(number)", steps: steps, death: death, world.trace)
+        let process = SimulatedProcess(
+            "\(name).\(number)", steps: steps, death: death, isCutOff: isCutOffAtFirst && number == 1, world.trace)
         process.onDeath { [disk] death in if death == .powerLoss { disk.losePower() } }
         world.trace.note("\(process.name) starts")
         return process
@@ -167,10 +172,25 @@ package final class SimulatedCollector: Sendable {
     private static func lives(
         _ storage: any LogStorage, _ log: SimulatedLog, _ world: SimulatedWorld
     ) throws(LogError) -> LogLives {
+        if world.bug == .endsForgotten { forgetEnds(storage, world) }
         do throws(CommitError) {
             return try LogLives(storage: storage, logEnd: log.status.syncedThrough, random: world.programs)
         } catch {
             throw LogError(error.code == .contradiction ? .corrupt : .failed, error.message)
+        }
+    }
+
+    /// Leaves the lives alone in their file.
+    private static func forgetEnds(_ storage: any LogStorage, _ world: SimulatedWorld) {
+        do {
+            guard try storage.list().contains(LogLives.fileName) else { return }
+            let bytes = try storage.read(LogLives.fileName)
+            let lines = bytes.filter { $0 != 0 }.split(separator: 0x0A).filter { !$0.starts(with: Array("end ".utf8)) }
+            let kept = lines.flatMap { $0 + [0x0A] }
+            try storage.writeAtomically(
+                LogLives.fileName, kept + [UInt8](repeating: 0, count: bytes.count - kept.count))
+        } catch {
+            world.trace.note("the lives cannot be changed: \(error)")
         }
     }
 

@@ -32,6 +32,7 @@ package final class SimulatedNetwork: Sendable {
     private let random: SimulatedRandom
     private let trace: SimulatedTrace
     private let faults: Mutex<Faults>
+    private let isHealed = Mutex(false)
     private let latencyMicroseconds: Int
     private let timeoutMicroseconds: Int
 
@@ -48,7 +49,10 @@ package final class SimulatedNetwork: Sendable {
     }
 
     /// Requests from here on arrive and are answered. Those on their way are still late.
-    package func heal() { faults.withLock { $0 = Faults() } }
+    package func heal() {
+        faults.withLock { $0 = Faults() }
+        isHealed.withLock { $0 = true }
+    }
 
     private func fate(reads: Bool) -> Fate {
         let faults = faults.withLock { $0 }
@@ -75,7 +79,7 @@ package final class SimulatedNetwork: Sendable {
         _ effect: @escaping @Sendable () async -> Value
     ) async -> Answer<Value> {
         guard process.mayGoOn(what()) else { return .unknown }
-        let fate = fate(reads: reads)
+        let fate = process.isCutOff && !isHealed.withLock { $0 } ? .loseRequest : fate(reads: reads)
         if fate != .delivered { trace.note("  \(fate): \(what())") }
         let answer = await deliver(fate, effect)
         // Between the answer's arrival and what it leads to.

@@ -21,12 +21,17 @@ package final class SimulatedProcess: Sendable {
     }
 
     package let name: String
+    /// No request of it arrives before everything heals.
+    package let isCutOff: Bool
     private let trace: SimulatedTrace
     private let state: Mutex<State>
 
     /// - Parameter steps: after how many steps it dies; nil: when it is told to.
-    package init(_ name: String, steps: Int? = nil, death: Death = .kill, _ trace: SimulatedTrace) {
+    package init(
+        _ name: String, steps: Int? = nil, death: Death = .kill, isCutOff: Bool = false, _ trace: SimulatedTrace
+    ) {
         self.name = name
+        self.isCutOff = isCutOff
         self.trace = trace
         state = Mutex(State(stepsLeft: steps, death: death))
     }

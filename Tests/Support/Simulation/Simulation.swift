@@ -113,7 +113,7 @@ package struct Simulation: Sendable {
         let disk = machine.disk.copy(SimulatedRandom(seed: world.seed, 200))
         world.trace.note("a copy of \(machine.name)'s disk is made")
         await world.sleep(milliseconds: world.fates.below(150))
-        let copied = SimulatedMachine("copy", disk, world, mayHalt: true)
+        let copied = SimulatedMachine("copy", disk, world, mayHalt: true, isCutOffAtFirst: world.plan.cutsCopyOff)
         copy.machine.withLock { $0 = copied }
         world.executor.spawn { await copied.run(deaths: world.plan.deaths) }
         start("copyc", copied)

@@ -30,6 +30,8 @@ package struct SimulationPlan: Sendable {
     package var hasSideTable = false
     /// A copy of one machine's disk comes to life beside it.
     package var copiesMachine = false
+    /// The copy's first life reaches nothing but its senders.
+    package var cutsCopyOff = false
     /// In the end one machine gets a new disk.
     package var replacesMachine = false
 
