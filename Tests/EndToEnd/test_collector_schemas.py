@@ -279,6 +279,9 @@ def test_schemas_of_a_file_are_registered_where_there_is_a_registry(store):
         suite.collector.start(SCHEMAS_FILE=str(path))
         assert suite.collector.process.wait(30) != 0
         assert "SCHEMAS_FILE" in suite.collector.log()
+        path.unlink()
+        suite.collector.start(SCHEMAS_FILE=str(path))
+        assert suite.collector.process.wait(30) == 1 and "there is no such file" in suite.collector.log()
 
 
 def test_what_a_schema_refused_is_quarantined_and_replayed_once_it_fits(store):

@@ -64,7 +64,8 @@ enum SchemaFile {
     static func read(_ path: String) throws(SchemaError) -> [EventSchema] {
         do {
             var schemas: [EventSchema] = []
-            for item in try content(path)?.member("schemas").elements() ?? [] {
+            guard let file = try content(path) else { throw JSONError("there is no such file") }
+            for item in try file.member("schemas").elements() {
                 let type = try item.member("subject").string()
                 let table = try item.optional("table")?.string()
                 let rule = try item.optional("compatibility")?.string() ?? SchemaCompatibility.backward.rawValue
