@@ -1,5 +1,6 @@
 import Committing
 import Configuration
+import Schemas
 import Testing
 
 @testable import Collector
@@ -31,5 +32,35 @@ struct CollectorConfigurationTests {
         var reader = ConfigurationReader(Environment(variables))
         _ = CollectorConfiguration(from: &reader)
         #expect(reader.problems.map(\.variable).contains("DAY_PARTITION_DAYS"))
+    }
+
+    @Test(
+        arguments: [
+            (["QUARANTINE_TABLE": "analytics.events"], "QUARANTINE_TABLE"),
+            (["ICEBERG_TABLE": "rejected_events"], "QUARANTINE_TABLE"),
+            (["QUARANTINE_TABLE_LOCATION": "analytics/events"], "QUARANTINE_TABLE_LOCATION"),
+            (["QUARANTINE_TABLE_LOCATION": "analytics/events/rejected"], "QUARANTINE_TABLE_LOCATION"),
+            (["ICEBERG_TABLE_LOCATION": "rejected"], "QUARANTINE_TABLE_LOCATION"),
+        ] as [([String: String], String)])
+    func `the quarantine is not the event table, nor in its folder`(variables: [String: String], refused: String) {
+        var reader = ConfigurationReader(Environment(variables))
+        _ = CollectorConfiguration(from: &reader)
+        #expect(reader.problems.map(\.variable).contains(refused))
+        var without = ConfigurationReader(Environment(variables.merging(["DEAD_LETTER": "false"]) { $1 }))
+        _ = CollectorConfiguration(from: &without)
+        #expect(!without.problems.map(\.variable).contains(refused))
+    }
+
+    @Test func `a quarantine beside the event table is taken`() {
+        var reader = ConfigurationReader(Environment(["QUARANTINE_TABLE_LOCATION": "analytics/events-rejected"]))
+        _ = CollectorConfiguration(from: &reader)
+        #expect(!reader.problems.contains { $0.variable.hasPrefix("QUARANTINE_TABLE") })
+    }
+
+    @Test func `a file of schemas that is not there is an error, not none`() {
+        var reader = ConfigurationReader(Environment(["SCHEMAS_FILE": "/proc/none/schemas.json"]))
+        let configuration = CollectorConfiguration(from: &reader)
+        let error = #expect(throws: SchemaError.self) { try configuration.schemas.definitions() }
+        #expect(error?.message.contains("SCHEMAS_FILE /proc/none/schemas.json") == true)
     }
 }

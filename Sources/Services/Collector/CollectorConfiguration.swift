@@ -77,7 +77,7 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
             "DEAD_LETTER", default: true,
             "keep refused events, in QUARANTINE_TABLE; with USE_ICEBERG=false below rejected/ in the source bucket")
         (quarantineTable, quarantineLocation) = Self.readQuarantine(
-            &reader, namespace: catalog.table?.namespace, isUsed: usesIceberg && keepsRejected)
+            &reader, events: catalog, isUsed: usesIceberg && keepsRejected)
         refusals = Self.readRefusals(&reader)
         outageMillisecondsMax = reader.duration(
             "CATALOG_OUTAGE_SECONDS", in: 0...86_400_000, default: 0,
@@ -123,23 +123,38 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
     }
 
     private static func readQuarantine(
-        _ reader: inout ConfigurationReader, namespace: NamespaceName?, isUsed: Bool
+        _ reader: inout ConfigurationReader, events: TableCatalogConfiguration, isUsed: Bool
     ) -> (TableIdentifier?, ObjectKey?) {
         let name = reader.optionalString(
             "QUARANTINE_TABLE",
             "table of refused events, with its namespace; default: rejected_events beside the event table")
         let location = reader.string(
-            "QUARANTINE_TABLE_LOCATION", default: "rejected/events", "where it lies below SOURCE_BUCKET")
+            "QUARANTINE_TABLE_LOCATION", default: "rejected/events",
+            "where it lies below SOURCE_BUCKET, beside ICEBERG_TABLE_LOCATION")
         do {
-            let fallback = try namespace.map { namespace throws(CatalogError) in
+            let fallback = try (events.table?.namespace).map { namespace throws(CatalogError) in
                 try TableIdentifier(namespace, "rejected_events")
             }
             let table = try name.map { name throws(CatalogError) in try TableIdentifier(dotted: name) } ?? fallback
-            return isUsed ? (table, try ObjectKey(location)) : (nil, nil)
+            let key = try ObjectKey(location)
+            guard isUsed else { return (nil, nil) }
+            if table != nil, table == events.table {
+                reader.refuse("QUARANTINE_TABLE", "must not be the event table")
+            }
+            if let other = events.tableLocation, Self.overlap(key, other) {
+                reader.refuse(
+                    "QUARANTINE_TABLE_LOCATION", "must lie beside ICEBERG_TABLE_LOCATION, not within it or around it")
+            }
+            return (table, key)
         } catch {
             reader.refuse("QUARANTINE_TABLE", "\(error)")
             return (nil, nil)
         }
+    }
+
+    private static func overlap(_ one: ObjectKey, _ other: ObjectKey) -> Bool {
+        let (one, other) = (one.rawValue + "/", other.rawValue + "/")
+        return one.hasPrefix(other) || other.hasPrefix(one)
     }
 
     private static func readRefusals(_ reader: inout ConfigurationReader) -> RefusalKeeper.Limits {
