@@ -51,6 +51,11 @@ import Testing
         return reasons
     }
 
+    @Test func `a file of schemas that is not there is an error`() {
+        let error = #expect(throws: SchemaError.self) { try SchemaFile.read("/nowhere/schemas.json") }
+        #expect(error.map { "\($0)".contains("SCHEMAS_FILE /nowhere/schemas.json: there is no such file") } == true)
+    }
+
     @Test func `a strict type admits what fits, with members that are not declared`() throws {
         let gate = try Self.gate(Self.registered(strict: true))
         let reasons = try Self.judge(gate, #"{"a":1,"z":2}"#, #"{"a":1.5}"#, "", #"{"b":"x"}"#, "[]")
