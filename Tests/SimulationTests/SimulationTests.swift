@@ -6,7 +6,7 @@ import Testing
 private enum Seeds {
     static var chosen: [UInt64] {
         if let list = variable("SIMULATION_SEEDS") { return list.split(separator: ",").compactMap { UInt64($0) } }
-        return Array(0..<(variable("SIMULATION_COUNT").flatMap { UInt64($0) } ?? 150))
+        return Array(0..<(variable("SIMULATION_COUNT").flatMap { UInt64($0) } ?? 100))
     }
 
     private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
@@ -38,7 +38,7 @@ struct SimulationTests {
 
     @Test(arguments: Scenario.allCases)
     func `a seed decides everything`(scenario: Scenario) throws {
-        for seed in 0..<8 as Range<UInt64> {
+        for seed in 0..<6 as Range<UInt64> {
             let first = try Simulation.run(scenario, seed: seed, tracing: true)
             let second = try Simulation.run(scenario, seed: seed, tracing: true)
             let untraced = try Simulation.run(scenario, seed: seed)
@@ -48,7 +48,10 @@ struct SimulationTests {
     }
 
     /// Seeds that show a mistake which others take long for, tried first.
-    private static let known: [Mistake: UInt64] = [:]
+    private static let known: [Mistake: UInt64] = [
+        .endsForgotten: 598, .tornTailKept: 157, .propertiesWrittenBack: 94, .failedSyncIgnored: 59,
+        .compactionDeletesInputs: 44, .keysNotKept: 43,
+    ]
 
     @Test(arguments: Mistake.allCases)
     func `every mistake of the zoo is found within 2,000 seeds`(bug: Mistake) throws {
