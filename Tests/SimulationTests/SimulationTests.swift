@@ -6,7 +6,7 @@ import Testing
 private enum Seeds {
     static var chosen: [UInt64] {
         if let list = variable("SIMULATION_SEEDS") { return list.split(separator: ",").compactMap { UInt64($0) } }
-        return Array(0..<(variable("SIMULATION_COUNT").flatMap { UInt64($0) } ?? 100))
+        return Array(0..<(variable("SIMULATION_COUNT").flatMap { UInt64($0) } ?? 40))
     }
 
     private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
