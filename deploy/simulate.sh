@@ -14,4 +14,14 @@ cd "$root"
 step "Building the simulation"
 ANALYTICS_MODULES=Collector,Catalog deploy/build.sh --product simulate
 step "Simulating"
-exec "$root/.build/release/simulate" "${1:-100000}" "${2:-0}"
+count=${1:-100000}
+first=${2:-0}
+failed=0
+# A process for each 10,000: what ended worlds leave behind adds up.
+while ((count > 0)); do
+    part=$((count < 10000 ? count : 10000))
+    "$root/.build/release/simulate" "$part" "$first" || failed=1
+    count=$((count - part))
+    first=$((first + part))
+done
+exit "$failed"
