@@ -16,6 +16,7 @@ ANALYTICS_MODULES=Collector,Catalog deploy/build.sh --product simulate
 step "Simulating"
 count=${1:-100000}
 first=${2:-0}
+[ -z "${SIMULATION_SEEDS:-}" ] || count=1
 failed=0
 # A process for each 10,000: what ended worlds leave behind adds up.
 while ((count > 0)); do
