@@ -1,6 +1,7 @@
 import Clocks
 import Files
 import Glibc
+import Synchronization
 import Testing
 import WriteAheadLog
 
@@ -42,6 +43,19 @@ struct LogLivesTests {
             try later.record()
             #expect(try LogLives(storage: storage, logEnd: 9).fence.predecessors == [first.life: 5, later.life: 9])
             #expect(try LogLives(storage: storage, logEnd: 12).fence.predecessors == [first.life: 5, later.life: 9])
+        }
+    }
+
+    @Test func `an end that an earlier start wrote is synced again`() throws {
+        let path = "/tmp/log-lives-\(UUID.random())"
+        defer { do { try FileSystem.removeTree(path) } catch { Issue.record(error) } }
+        let syncs = Mutex(0)
+        let storage = try DirectoryStorage(path: path, onSync: { _ in syncs.withLock { $0 += 1 } })
+        try LogLives(storage: storage, logEnd: 0).record()
+        for end in 5...7 as ClosedRange<UInt64> {
+            let before = syncs.withLock { $0 }
+            _ = try LogLives(storage: storage, logEnd: end)
+            #expect(syncs.withLock { $0 } == before + 1)
         }
     }
 

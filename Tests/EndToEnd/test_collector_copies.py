@@ -36,8 +36,9 @@ def halted(worker):
 
 
 def explanation(worker):
+    # A process that has just started reads its tables first.
+    wait_until(lambda: call("GET", f"{worker.url}/health").status == 503, f"{worker.name} saying why it has halted")
     health = call("GET", f"{worker.url}/health")
-    assert health.status == 503
     check = health.json["checks"]["commits"]
     assert check["status"] == "unhealthy"
     answer = call("POST", f"{worker.url}/events", {"specversion": "1.0", "id": "refused", "type": "t", "source": "/refused"})

@@ -66,9 +66,13 @@ package final class LogLives: Sendable {
             guard error.isNoSpace else { throw CommitError(.failed, "the lives of the log cannot be kept: \(error)") }
         }
         do throws(FileError) {
-            if case .life = lines.last {
+            switch lines.last {
+            case .life:
                 try Self.write(.end(logEnd), after: lines, to: storage)
                 lines.append(.end(logEnd))
+            // Who wrote it may have ended before it was synced.
+            case .end(let noted): try Self.write(.end(noted), after: lines.dropLast(), to: storage)
+            case nil: break
             }
         } catch {
             guard error.isNoSpace else {
@@ -175,7 +179,9 @@ package final class LogLives: Sendable {
         try Self.write(.life(life), after: known, to: storage)
     }
 
-    private static func write(_ line: Line, after lines: [Line], to storage: any LogStorage) throws(FileError) {
+    private static func write(_ line: Line, after lines: some Collection<Line>, to storage: any LogStorage)
+        throws(FileError)
+    {
         let file = try storage.open(fileName)
         try file.write(Array("\(text(line))\n".utf8), at: Int64(lines.count * lineBytes))
         try file.synchronize()
