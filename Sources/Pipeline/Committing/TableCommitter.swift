@@ -77,29 +77,29 @@ package actor TableCommitter {
         }
     }
 
-    private var configuration: Configuration
-    private let catalog: any TableCatalog
-    private let store: any ObjectStore
-    private let loader: ManifestLoader
-    private let writer: DataFileWriter
-    private let clock: any WallClock & MonotonicClock
-    private let random: any RandomSource
-    private let logger: Logger
-    private let onTrouble: @Sendable (CommitError?) -> Void
-    private var machine: CommitMachine
-    private var table: LoadedTable?
+    var configuration: Configuration
+    let catalog: any TableCatalog
+    let store: any ObjectStore
+    let loader: ManifestLoader
+    let writer: DataFileWriter
+    let clock: any WallClock & MonotonicClock
+    let random: any RandomSource
+    let logger: Logger
+    let onTrouble: @Sendable (CommitError?) -> Void
+    var machine: CommitMachine
+    var table: LoadedTable?
     /// A table made here gets its specs even where tables are not to be evolved.
-    private var hasMadeTable = false
-    private var areSpecsRefused = false
-    private var areColumnsRefused = false
-    private var refusedColumns: [String] = []
+    var hasMadeTable = false
+    var areSpecsRefused = false
+    var areColumnsRefused = false
+    var refusedColumns: [String] = []
     /// Whether the catalog takes properties and a snapshot in one commit.
-    private var takesProperties = true
-    private var troubled: Step?
+    var takesProperties = true
+    var troubled: Step?
     /// Of the present batch.
-    private var unfit: [String: Int] = [:]
+    var unfit: [String: Int] = [:]
     /// Counted while rows are encoded, which may be before their batch.
-    private let unfitValues = UnfitValues()
+    let unfitValues = UnfitValues()
 
     /// - Parameter onTrouble: told why the present attempt failed, and nil once one succeeds.
     package init(
@@ -172,7 +172,7 @@ package actor TableCommitter {
         return try await carryOut(machine.handle(.claim(last: sequence, token: random.next())), batch)
     }
 
-    private func carryOut(_ first: [CommitMachine.Effect], _ batch: SealedBatch) async throws(CommitError) -> Outcome {
+    func carryOut(_ first: [CommitMachine.Effect], _ batch: SealedBatch) async throws(CommitError) -> Outcome {
         var stored = WrittenFiles()
         var pending = first
         while !pending.isEmpty {
@@ -212,118 +212,10 @@ package actor TableCommitter {
         throw CommitError(.failed, "the commit ended without an outcome")
     }
 
-    // MARK: - The table
-
-    private func loadInput() async throws(CommitError) -> CommitMachine.Input {
-        do throws(CommitError) {
-            try Failpoint.committerBeforeReadBack.pass(failingWith: Self.failpointFailure)
-            try await load()
-            let input = CommitMachine.Input.loaded(watermark: try watermark(), mark: try mark())
-            try Failpoint.committerAfterReadBack.pass(failingWith: Self.failpointFailure)
-            succeeded(in: .loading)
-            return input
-        } catch {
-            try report(error, during: .loading)
-            return .loadFailed
-        }
-    }
-
-    private func load() async throws(CommitError) {
-        do throws(CatalogError) {
-            table = try await catalog.loadTable(configuration.table)
-        } catch {
-            guard [.noSuchTable, .noSuchNamespace, .notFound].contains(error.code) else {
-                throw CommitError(.unavailable, error.description)
-            }
-            table = try await create()
-        }
-    }
-
-    /// Makes namespace and table; that another does so at the same time is no failure.
-    private func create() async throws(CommitError) -> LoadedTable {
-        let creation: TableCreation
-        do throws(IcebergError) {
-            creation = try configuration.shape.creation(location: configuration.location)
-        } catch {
-            throw CommitError(.failed, error.description)
-        }
-        do throws(CatalogError) {
-            for levels in 1...configuration.table.namespace.levels.count {
-                let namespace = try NamespaceName(Array(configuration.table.namespace.levels.prefix(levels)))
-                guard try await !catalog.namespaceExists(namespace) else { continue }
-                do throws(CatalogError) {
-                    try await catalog.createNamespace(namespace, properties: [:])
-                } catch  where error.code == .alreadyExists {
-                    continue
-                }
-            }
-            do throws(CatalogError) {
-                let made = try await make(creation)
-                hasMadeTable = true
-                logger.info("made the table", ["table": configuration.table.description])
-                return made
-            } catch  where error.code == .alreadyExists {
-                return try await catalog.loadTable(configuration.table)
-            }
-        } catch {
-            throw CommitError(.unavailable, "the table cannot be made: \(error)")
-        }
-    }
-
-    /// Some catalogs choose where tables lie, and refuse any other place.
-    private func make(_ creation: TableCreation) async throws(CatalogError) -> LoadedTable {
-        do throws(CatalogError) {
-            return try await catalog.createTable(configuration.table, creation)
-        } catch {
-            guard creation.location != nil,
-                [.badRequest, .unprocessable, .unsupportedOperation, .forbidden].contains(error.code)
-            else { throw error }
-            var creation = creation
-            creation.location = nil
-            let made = try await catalog.createTable(configuration.table, creation)
-            logger.warn(
-                "the catalog refused the table's location and chose its own",
-                ["location": made.metadata.location, "error": error.description])
-            return made
-        }
-    }
-
-    private func watermark() throws(CommitError) -> UInt64? {
-        guard let text = said(configuration.watermarkProperty) else { return nil }
-        guard let watermark = UInt64(text) else {
-            throw CommitError(
-                .contradiction, "the table property \(configuration.watermarkProperty) is \"\(text)\", not a number")
-        }
-        return watermark
-    }
-
-    private func mark() throws(CommitError) -> CommitMark? {
-        guard configuration.lives != nil, let text = said(configuration.epochProperty) else { return nil }
-        guard let mark = CommitMark(text) else {
-            throw CommitError(
-                .contradiction, "the table property \(configuration.epochProperty) is \"\(text)\", not <life>/<token>")
-        }
-        return mark
-    }
-
-    /// What the table says of the log: as a property, or, where the catalog takes none with a snapshot, in the summary of
-    /// the newest snapshot of its main branch that has it.
-    private func said(_ name: String) -> String? {
-        guard let metadata = table?.metadata else { return nil }
-        if let text = metadata.properties[name] { return text }
-        var snapshot = metadata.currentSnapshot
-        for _ in 0...metadata.snapshots.count {
-            guard let current = snapshot else { return nil }
-            if let text = current.summary[name] { return text }
-            snapshot = current.parentSnapshotID.flatMap { metadata.snapshot(id: $0) }
-        }
-        return nil
-    }
-
     // MARK: - Data files
 
     /// nil when rows were encoded for a layout that the table has no more.
-    private func storeInput(
+    func storeInput(
         _ batch: SealedBatch
     ) async throws(CommitError) -> (CommitMachine.Input?, WrittenFiles) {
         guard !batch.buffers.isEmpty else { return (.stored, WrittenFiles()) }
@@ -344,7 +236,7 @@ package actor TableCommitter {
 
     /// Whatever comes of it, the table is written as it then is. Another collector that adds the same at the same time
     /// makes this one find the columns; one that adds others makes it try again on top of them.
-    private func addColumns() async throws(CommitError) {
+    func addColumns() async throws(CommitError) {
         for _ in 0..<5 {
             guard !areColumnsRefused, let metadata = table?.metadata else { return }
             let evolution = try configuration.shape.evolution(of: metadata)
@@ -370,12 +262,12 @@ package actor TableCommitter {
     }
 
     /// Whether a catalog that says so would say so again: it is not asked with every batch.
-    private static func isFinal(_ error: CatalogError) -> Bool {
+    static func isFinal(_ error: CatalogError) -> Bool {
         [.badRequest, .unprocessable, .unsupportedOperation, .forbidden].contains(error.code)
     }
 
     /// As with columns; another collector that adds the same at the same time makes this one find them.
-    private func addSpecs() async throws(CommitError) {
+    func addSpecs() async throws(CommitError) {
         guard !areSpecsRefused, configuration.shape != .quarantine, let metadata = table?.metadata,
             let change = EventTable.partitioning(of: metadata)
         else { return }
@@ -391,117 +283,10 @@ package actor TableCommitter {
         try await load()
     }
 
-    // MARK: - Commit
-
-    private func commitInput(
-        _ batch: SealedBatch, _ files: [DataFile]
-    ) async throws(CommitError) -> CommitMachine.Input {
-        guard let base = table?.metadata else { return .rejected }
-        let prepared: PreparedCommit
-        do throws(CommitError) {
-            try await recordLife()
-            prepared = try await prepare(batch, files, on: base)
-            try await store(prepared)
-        } catch {
-            try report(error, during: .committing)
-            return .rejected
-        }
-        let outcome = await send(prepared)
-        switch outcome {
-        case .committed:
-            succeeded(in: .committing)
-            return .committed
-        case .rejected(let error) where error.code == .commitFailed:
-            configuration.onSetback(.conflicted)
-            logger.info("another commit came first", ["error": error.description])
-            return .conflicted
-        case .rejected(let error):
-            noteRefusal(error, prepared)
-            configuration.onSetback(.rejected)
-            try report(CommitError(.unavailable, error.description), during: .committing)
-            return .rejected
-        case .unknown(let why):
-            configuration.onSetback(.unknown)
-            try report(CommitError(.unavailable, "the commit's outcome is unknown: \(why)"), during: .committing)
-            return .unknown
-        }
-    }
-
-    private func send(_ prepared: PreparedCommit) async -> CommitOutcome {
-        do throws(CommitError) {
-            try Failpoint.committerBeforeCommit.pass(failingWith: Self.failpointFailure)
-            let outcome = await catalog.commit(
-                configuration.table, requirements: prepared.requirements, updates: prepared.updates)
-            // An error here is a reply that was lost.
-            try Failpoint.committerAfterCommit.pass(failingWith: Self.failpointFailure)
-            return outcome
-        } catch {
-            return .unknown(error.message)
-        }
-    }
-
-    private func recordLife() async throws(CommitError) {
-        guard let lives = configuration.lives else { return }
-        let mark = machine.mark
-        try await BlockingPool.shared.run { () throws(CommitError) in try lives.record(mark) }
-    }
-
-    private func prepare(
-        _ batch: SealedBatch, _ files: [DataFile], on base: TableMetadata
-    ) async throws(CommitError) -> PreparedCommit {
-        var said = [configuration.watermarkProperty: String(batch.last)]
-        if let mark = machine.mark { said[configuration.epochProperty] = mark.description }
-        let summary = said.merging(["analytics.log.id": configuration.logID.description]) { $1 }
-        let append = Append(files: files, summary: summary, properties: takesProperties ? said : [:])
-        do throws(TableError) {
-            // Never before the table's last change: a host whose clock lags would have every commit refused.
-            let now = max(clock.now(), Timestamp(milliseconds: base.lastUpdatedMilliseconds))
-            return try await append.prepare(base: base, loader: loader, random: random, now: now)
-        } catch {
-            throw CommitError(.unavailable, error.description)
-        }
-    }
-
-    private func store(_ prepared: PreparedCommit) async throws(CommitError) {
-        do throws(ObjectStoreError) {
-            for object in prepared.objects {
-                Failpoint.committerBeforeManifestPut.pass()
-                _ = try await store.putIfAbsentProved(object.location, object.bytes)
-                Failpoint.committerAfterManifestPut.pass()
-            }
-        } catch {
-            throw CommitError(.unavailable, "manifests cannot be stored: \(error)")
-        }
-    }
-
-    /// A catalog that will not have properties beside a snapshot gets the snapshot alone, which says the same in its
-    /// summary.
-    private func noteRefusal(_ error: CatalogError, _ prepared: PreparedCommit) {
-        guard takesProperties, [.badRequest, .unsupportedOperation, .unprocessable].contains(error.code),
-            table?.metadata.properties[configuration.watermarkProperty] == nil
-        else { return }
-        takesProperties = false
-        logger.warn(
-            "the catalog refused a commit with table properties; the next one says the same in the snapshot's summary alone",
-            ["error": error.description])
-    }
-
-    private func receipt(_ watermark: UInt64, _ batch: SealedBatch, _ stored: WrittenFiles) -> Receipt {
-        let snapshot = table?.metadata.snapshots.last {
-            $0.summary[configuration.watermarkProperty] == String(watermark)
-        }
-        return Receipt(
-            watermark: watermark, events: batch.events, snapshotID: snapshot?.snapshotID,
-            files: stored.files.map(\.path), fileOfBuffer: stored.fileOfBuffer,
-            bytes: stored.files.reduce(0) { $0 + $1.fileSizeBytes }, unfit: stored.files.isEmpty ? [:] : unfit)
-    }
-
-    static func failpointFailure() -> CommitError { CommitError(.unavailable, "a failpoint is armed") }
-
     // MARK: - Trouble
 
     /// What can fail on its own: the catalog may answer loads while the store is away.
-    private enum Step: Int {
+    enum Step: Int {
         case loading, storing, committing
 
         var name: String {
@@ -514,7 +299,7 @@ package actor TableCommitter {
     }
 
     /// Throws what time cannot heal.
-    private func report(_ error: CommitError, during step: Step) throws(CommitError) {
+    func report(_ error: CommitError, during step: Step) throws(CommitError) {
         onTrouble(error)
         troubled = step
         logger.warn("\(step.name) failed", ["table": configuration.table.description, "error": error.message])
@@ -525,7 +310,7 @@ package actor TableCommitter {
     }
 
     /// Trouble is over when the step that had it succeeds, or a later one.
-    private func succeeded(in step: Step) {
+    func succeeded(in step: Step) {
         guard let before = troubled, before.rawValue <= step.rawValue else { return }
         troubled = nil
         onTrouble(nil)
