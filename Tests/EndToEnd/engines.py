@@ -28,7 +28,9 @@ class ClickHouse:
 import sys
 from chdb import session
 session = session.Session()
-session.query("SET schema_inference_make_columns_nullable=1, output_format_arrow_string_as_string=0")
+# Pages are decoded by several threads and come as they are ready, unless told to keep the order of the file.
+session.query("SET schema_inference_make_columns_nullable=1, output_format_arrow_string_as_string=0, "
+              "input_format_parquet_preserve_order=1, max_threads=1")
 for line in sys.stdin:
     source, target = line.rstrip("\\n").split("\\t")
     try:
