@@ -19,6 +19,8 @@ package enum CatalogLimits {
     package static let namespacePropertiesMax = 1_000
     package static let updatesPerCommitMax = 10_000
     package static let tablesPerTransactionMax = 100
+    /// How far the time of a new snapshot may lie in the future.
+    package static let snapshotAheadMillisecondsMax: Int64 = 15 * 60_000
     package static let pageSizeMax = 1_000
     /// A claim of a location by a table that does not exist (yet) holds this long.
     package static let locationClaimSeconds: Int64 = 900

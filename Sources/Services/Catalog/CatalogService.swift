@@ -20,7 +20,7 @@ package final class CatalogService: Sendable {
         registers = RegisterStore(store: warehouse.store, bucket: catalogBucket, clock: clock)
         files = MetadataStore(store: warehouse.store)
         claims = LocationClaims(registers: registers)
-        gate = CommitGate(warehouse: warehouse)
+        gate = CommitGate(warehouse: warehouse, clock: clock)
     }
 
     /// What a request carries besides its content.

@@ -19,7 +19,7 @@ extension CatalogService {
     package func commit(_ change: TableChange, _ request: Request) async throws(CatalogError) -> Table {
         let chain = try RegisterChain.table(change.identifier)
         var change = change
-        change.updates = try gate.check(change.updates)
+        change.updates = try gate.admit(change.updates)
         let checked = change
         return try await tableLocks.withLock(chain) { () async throws(CatalogError) -> Table in
             for _ in 0..<CatalogLimits.commitAttemptsMax {
@@ -70,6 +70,12 @@ extension CatalogService {
             }
             updates = rebased
         }
+        let result = try applied(updates, to: base)
+        guard let repaired = try await gate.check(updates, on: base.metadata, giving: result) else { return result }
+        return try applied(repaired, to: base)
+    }
+
+    private func applied(_ updates: [TableUpdate], to base: StoredMetadata) throws(CatalogError) -> TableMetadata {
         do {
             return try base.metadata.applying(updates, at: clock.now(), previousMetadataFile: base.location)
         } catch {
@@ -83,13 +89,16 @@ extension CatalogService {
     ) async throws(CatalogError) -> Table? {
         guard change.requirements.contains(.create) else { throw Self.noSuchTable(change.identifier) }
         _ = try await namespaceProperties(change.identifier.namespace)
-        let metadata: TableMetadata
-        do {
-            metadata = try TableMetadata.creating(from: Self.inOrder(change.updates), at: clock.now())
-        } catch {
-            throw CatalogError(error)
+        let updates = Self.inOrder(change.updates)
+        var metadata = try created(by: updates)
+        if let repaired = try await gate.check(updates, on: nil, giving: metadata) {
+            metadata = try created(by: repaired)
         }
         return try await publish(metadata, as: change.identifier, on: head, operation: "create", request)
+    }
+
+    private func created(by updates: [TableUpdate]) throws(CatalogError) -> TableMetadata {
+        do { return try TableMetadata.creating(from: updates, at: clock.now()) } catch { throw CatalogError(error) }
     }
 
     /// What a new table begins with comes first: clients send it in any order (DuckDB its partition spec before the

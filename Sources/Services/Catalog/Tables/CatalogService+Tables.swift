@@ -49,7 +49,7 @@ extension CatalogService {
         _ = try await namespaceProperties(identifier.namespace)
         let chain = try RegisterChain.table(identifier)
         var creation = wanted.creation
-        creation.properties = try gate.check(creation.properties)
+        creation.properties = try gate.admit(creation.properties)
         if let location = creation.location { creation.location = try warehouse.resolve(location).uri }
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let head = try await registers.settledHead(chain)

@@ -35,7 +35,7 @@ extension CatalogService {
                 return false
             }
             var checked = change
-            checked.updates = try gate.check(change.updates)
+            checked.updates = try gate.admit(change.updates)
             let metadata = try await prepare(checked, on: base)
             try await claimMoved(metadata, from: base.metadata, change.identifier, head)
             let file = try await files.writeForCommit(metadata, after: base.location)

@@ -1,0 +1,85 @@
+import Clocks
+import IcebergCatalog
+import IcebergSpec
+
+/// What a commit may not do, whatever its requirements say: it would corrupt the table, or keep other engines from
+/// reading it.
+///
+/// `admit` looks at the request alone, before anything is read. `check` looks at what the commit would make of the table.
+/// Both refuse with what is wrong, where, and what is allowed; docs/catalog.md lists the rules.
+struct CommitGate: Sendable {
+    let warehouse: Warehouse
+    let clock: any WallClock
+
+    init(warehouse: Warehouse, clock: any WallClock) {
+        self.warehouse = warehouse
+        self.clock = clock
+    }
+
+    /// Checks that everything the updates point to lies inside the warehouse, and puts locations into the form this
+    /// store uses. Reads nothing.
+    ///
+    /// - Throws: `.badRequest`.
+    func admit(_ updates: [TableUpdate]) throws(CatalogError) -> [TableUpdate] {
+        guard updates.count <= CatalogLimits.updatesPerCommitMax else {
+            throw CatalogError(.badRequest, "a commit has at most \(CatalogLimits.updatesPerCommitMax) updates")
+        }
+        var admitted: [TableUpdate] = []
+        for update in updates {
+            switch update {
+            case .setLocation(let location): admitted.append(.setLocation(try warehouse.resolve(location).uri))
+            case .setProperties(let properties): admitted.append(.setProperties(try admit(properties)))
+            case .addSnapshot(let snapshot):
+                guard let list = snapshot.manifestList else {
+                    throw CatalogError(.badRequest, "snapshot \(snapshot.snapshotID) has no manifest list")
+                }
+                _ = try warehouse.resolve(list)
+                admitted.append(update)
+            case .setStatistics(let file):
+                _ = try warehouse.resolve(file.path)
+                admitted.append(update)
+            case .setPartitionStatistics(let file):
+                _ = try warehouse.resolve(file.path)
+                admitted.append(update)
+            default: admitted.append(update)
+            }
+        }
+        return admitted
+    }
+
+    /// The properties of a table to be: paths in the form this store uses, and none that would break engines.
+    func admit(_ properties: [String: String]) throws(CatalogError) -> [String: String] {
+        var admitted = properties
+        for name in TableFolders.properties {
+            if let path = properties[name] { admitted[name] = try warehouse.resolve(path).uri }
+        }
+        try PropertyCheck.check(properties)
+        return admitted
+    }
+
+    /// Checks what a commit would make of a table, once its requirements hold.
+    ///
+    /// - Parameters:
+    ///   - updates: as `admit` gave them.
+    ///   - base: the table they are applied to; nil for one that they make.
+    ///   - result: the table after them.
+    /// - Returns: the updates to apply instead, where the table has commits repaired; nil to take them as they are.
+    /// - Throws: `.badRequest` for what is wrong by itself, `.commitFailed` for what another base could make right.
+    func check(
+        _ updates: [TableUpdate], on base: TableMetadata?, giving result: TableMetadata
+    ) async throws(CatalogError) -> [TableUpdate]? {
+        let folders = TableFolders(of: [base, result].compactMap(\.self), in: warehouse)
+        let snapshots = SnapshotCheck(base: base, result: result, updates: updates, folders: folders)
+        for update in updates {
+            switch update {
+            case .addSnapshot(let snapshot): try snapshots.check(snapshot, at: clock.now())
+            case .setStatistics(let file):
+                try snapshots.checkStatistics(of: file.snapshotID, at: file.path)
+            case .setPartitionStatistics(let file):
+                try snapshots.checkStatistics(of: file.snapshotID, at: file.path)
+            default: continue
+            }
+        }
+        return nil
+    }
+}
