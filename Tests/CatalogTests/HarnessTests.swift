@@ -246,13 +246,17 @@ import Testing
 }
 
 extension HarnessTests {
-    static func dispatch(_ harness: CatalogHarness, _ access: CatalogAccess, _ request: HTTPRequest) async
-        -> HTTPResponse
-    {
+    static func dispatch(
+        _ harness: CatalogHarness, _ access: CatalogAccess, _ request: HTTPRequest,
+        as principal: Principal = .developer
+    ) async -> HTTPResponse {
+        let rights = Rights(principal: principal)
         do throws(CatalogError) {
             if request.path == "/v1/oauth/tokens" { return access.issueToken(request) }
             if !access.isOpen { _ = try access.caller(of: request) }
-            if request.path == "/v1/config" { return try harness.configuration(CatalogCall(request, [:])) }
+            if request.path == "/v1/config" {
+                return try harness.configuration(CatalogCall(request, [:], rights: rights))
+            }
             for prefix in ["/v1/", "/v1/analytics/"] where request.path.hasPrefix(prefix) {
                 let parts = request.path.dropFirst(prefix.count).split(separator: "/", omittingEmptySubsequences: false)
                 for endpoint in harness.endpoints where endpoint.method == request.method {
@@ -266,7 +270,8 @@ extension HarnessTests {
                         }
                         return name == part
                     }
-                    if matches { return try await endpoint.handler(CatalogCall(request, parameters)) }
+                    guard matches else { continue }
+                    return try await harness.answer(endpoint, CatalogCall(request, parameters, rights: rights))
                 }
             }
             throw CatalogError(.notFound, "no such route")

@@ -26,7 +26,11 @@ package final class CatalogService: Sendable {
     /// What a request carries besides its content.
     package struct Request: Sendable {
         var idempotencyKey: String?
-        package init(idempotencyKey: String? = nil) { self.idempotencyKey = idempotencyKey }
+        var origin: RequestOrigin?
+        package init(idempotencyKey: String? = nil, origin: RequestOrigin? = nil) {
+            self.idempotencyKey = idempotencyKey
+            self.origin = origin
+        }
     }
 
     /// A known table: its register and its metadata.

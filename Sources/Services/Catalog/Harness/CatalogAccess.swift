@@ -37,14 +37,14 @@ package struct CatalogAccess: Sendable {
         let bytes = Array(token.utf8)
         // Every comparison is made, each in constant time.
         let isConfigured = tokens.reduce(false) { Digest.constantTimeEquals($1, bytes) || $0 }
-        if isConfigured { return Caller(kind: .principal, name: "token") }
+        if isConfigured { return Caller(kind: .principal, name: "token", roles: [Role.admin.rawValue]) }
         guard let (client, end) = signedClient(of: token) else {
             throw CatalogError(.notAuthorized, "the bearer token is not known here")
         }
         guard clock.now().milliseconds < end * 1000 else {
             throw CatalogError(.authenticationTimeout, "the bearer token has ended; ask for another")
         }
-        return Caller(kind: .principal, name: client)
+        return Caller(kind: .principal, name: client, roles: [Role.admin.rawValue])
     }
 
     // MARK: - OAuth client credentials

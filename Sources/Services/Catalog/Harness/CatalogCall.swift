@@ -8,10 +8,18 @@ struct CatalogCall: Sendable {
     let request: HTTPRequest
     /// The decoded parameters of the path.
     let parameters: [String: String]
+    /// What the sender may do. What the route needs has been checked; lists are filtered by it, and bodies that lead to more
+    /// than the route's need says are held to it.
+    let rights: Rights
+    let origin: RequestOrigin?
 
-    init(_ request: HTTPRequest, _ parameters: [String: String]) {
+    init(
+        _ request: HTTPRequest, _ parameters: [String: String], rights: Rights, origin: RequestOrigin? = nil
+    ) {
         self.request = request
         self.parameters = parameters
+        self.rights = rights
+        self.origin = origin
     }
 
     func namespace() throws(CatalogError) -> NamespaceName {
@@ -25,7 +33,7 @@ struct CatalogCall: Sendable {
     /// What the service is to know besides the content.
     var context: CatalogService.Request {
         let key = request.headers["Idempotency-Key"].map { String($0.prefix(200)) }
-        return CatalogService.Request(idempotencyKey: key?.isEmpty == false ? key : nil)
+        return CatalogService.Request(idempotencyKey: key?.isEmpty == false ? key : nil, origin: origin)
     }
 
     /// The JSON object of the body. An empty body is an empty object.
@@ -36,6 +44,15 @@ struct CatalogCall: Sendable {
             _ = try cursor.object()
             return cursor
         }
+    }
+
+    /// The body of a renaming, of a table or a view.
+    func renaming() throws(CatalogError) -> (source: TableIdentifier, destination: TableIdentifier) {
+        let body = try body()
+        let (source, destination) = try Self.reading { () throws(JSONError) -> (JSONValue, JSONValue) in
+            (try body.member("source").value, try body.member("destination").value)
+        }
+        return (try TableIdentifier(json: source), try TableIdentifier(json: destination))
     }
 
     /// Reads a part of the body; what it lacks is the client's mistake.

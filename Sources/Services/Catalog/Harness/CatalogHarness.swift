@@ -14,6 +14,7 @@ package struct CatalogHarness: Sendable {
         let path: String
         /// Whether `GET /v1/config` tells clients of it: those of the standard, and no others.
         let isStandard: Bool
+        let need: RouteNeed
         let handler: Handler
     }
 
@@ -33,12 +34,21 @@ package struct CatalogHarness: Sendable {
         namespaceEndpoints + tableEndpoints + commitEndpoints + maintenanceEndpoints + schemaEndpoints
     }
 
-    func standard(_ method: HTTPMethod, _ path: String, _ handler: @escaping Handler) -> Endpoint {
-        Endpoint(method: method, path: path, isStandard: true, handler: handler)
+    /// - Parameter need: what it takes to call it; a row of `RouteAccessTests` says the same.
+    func standard(
+        _ method: HTTPMethod, _ path: String, _ need: RouteNeed, _ handler: @escaping Handler
+    ) -> Endpoint {
+        Endpoint(method: method, path: path, isStandard: true, need: need, handler: handler)
     }
 
-    func extra(_ method: HTTPMethod, _ path: String, _ handler: @escaping Handler) -> Endpoint {
-        Endpoint(method: method, path: path, isStandard: false, handler: handler)
+    func extra(_ method: HTTPMethod, _ path: String, _ need: RouteNeed, _ handler: @escaping Handler) -> Endpoint {
+        Endpoint(method: method, path: path, isStandard: false, need: need, handler: handler)
+    }
+
+    /// Answers a call of an endpoint, if its sender may make it.
+    func answer(_ endpoint: Endpoint, _ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        for need in try endpoint.need.needs(call) { try await call.rights.require(need) }
+        return try await endpoint.handler(call)
     }
 
     /// `GET /v1/config`: what this service can do, exactly; clients refuse to call what is not listed.
@@ -60,9 +70,16 @@ package struct CatalogHarness: Sendable {
     func document(
         _ table: CatalogService.Table, _ call: CatalogCall, snapshots: TableDocument.Snapshots = .all
     ) -> TableDocument {
-        let credentials = vending.credentials(for: call.request, table.file.metadata.location)
+        let credentials = credentials(for: call, table.file.metadata.location)
         return TableDocument(
             table: table, snapshots: snapshots, config: tableConfig(credentials), credentials: credentials)
+    }
+
+    /// The store's own keys open every table, so they are for those only who may do everything.
+    func credentials(
+        for call: CatalogCall, _ location: String
+    ) -> [(prefix: String, config: [String: String])] {
+        call.rights.isUnlimited ? vending.credentials(for: call.request, location) : []
     }
 
     /// Older clients look for credentials among the settings.

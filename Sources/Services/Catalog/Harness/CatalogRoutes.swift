@@ -21,31 +21,36 @@ extension CatalogHarness {
             access.issueToken(context.request)
         }
         let harness = self
-        add(.get, "/v1/config", to: &router, isOpen) { (call) async throws(CatalogError) in
+        let config = standard(.get, "config", .list) { (call) async throws(CatalogError) in
             try harness.configuration(call)
         }
+        add(config, under: "/v1/", to: &router, isOpen)
         for endpoint in endpoints {
             for prefix in ["/v1/", "/v1/\(service.warehouse.name)/"] {
-                add(endpoint.method, prefix + endpoint.path, to: &router, isOpen, endpoint.handler)
+                add(endpoint, under: prefix, to: &router, isOpen)
             }
         }
         return router
     }
 
-    private func add(
-        _ method: HTTPMethod, _ template: String, to router: inout Router, _ isOpen: Bool, _ handler: @escaping Handler
-    ) {
+    private func add(_ endpoint: Endpoint, under prefix: String, to router: inout Router, _ isOpen: Bool) {
+        let template = prefix + endpoint.path
         let names = template.split(separator: "/").filter { $0.hasPrefix("{") }.map {
             String($0.dropFirst().dropLast())
         }
-        router.on(method, template, access: .open) { context in
+        router.on(endpoint.method, template, access: .open) { context in
             do throws(CatalogError) {
                 guard isOpen || !context.caller.isAnonymous else {
                     throw CatalogError(.notAuthorized, "a bearer token is needed: \"Authorization: Bearer …\"")
                 }
                 var parameters: [String: String] = [:]
                 for name in names { parameters[name] = context.parameter(name) }
-                return try await handler(CatalogCall(context.request, parameters))
+                let principal = context.caller.isAnonymous ? Principal.developer : Principal(context.caller)
+                let origin = RequestOrigin(
+                    principal: principal.name, address: context.clientAddress, requestID: context.requestID)
+                let call = CatalogCall(
+                    context.request, parameters, rights: Rights(principal: principal), origin: origin)
+                return try await answer(endpoint, call)
             } catch {
                 if error.status >= 500 { context.logger.error("request failed", ["error": "\(error)"]) }
                 return CatalogReply.error(error)

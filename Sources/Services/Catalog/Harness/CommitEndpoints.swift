@@ -6,21 +6,36 @@ import JSONFormat
 extension CatalogHarness {
     var commitEndpoints: [Endpoint] {
         [
-            standard(.post, "namespaces/{namespace}/tables/{table}") { (call) async throws(CatalogError) in
+            standard(.post, "namespaces/{namespace}/tables/{table}", .write) { (call) async throws(CatalogError) in
                 let change = try Self.change(try call.body(), named: try call.table())
                 return document(try await service.commit(change, call.context), call).response
             },
-            standard(.post, "transactions/commit") { (call) async throws(CatalogError) in
-                let body = try call.body()
-                let items = try CatalogCall.reading { () throws(JSONError) in
-                    try body.member("table-changes").elements()
-                }
+            standard(.post, "transactions/commit", .parts(Self.transactionNeeds)) { (call) async throws(CatalogError) in
                 var changes: [CatalogService.TableChange] = []
-                for item in items { changes.append(try Self.change(item, named: nil)) }
+                for item in try Self.items(of: call) { changes.append(try Self.change(item, named: nil)) }
                 try await service.commitTransaction(changes, call.context)
                 return CatalogReply.empty
             },
         ]
+    }
+
+    private static func transactionNeeds(_ call: CatalogCall) throws(CatalogError) -> [Need] {
+        var needs: [Need] = []
+        for item in try items(of: call) {
+            let table = try CatalogCall.reading { () throws(JSONError) in try item.member("identifier").value }
+            needs.append(Need(.write, on: .table(try TableIdentifier(json: table))))
+        }
+        return needs
+    }
+
+    private static func items(of call: CatalogCall) throws(CatalogError) -> [JSONCursor] {
+        let body = try call.body()
+        let items = try CatalogCall.reading { () throws(JSONError) in try body.member("table-changes").elements() }
+        guard items.count <= CatalogLimits.tablesPerTransactionMax else {
+            throw CatalogError(
+                .badRequest, "a transaction has at most \(CatalogLimits.tablesPerTransactionMax) tables")
+        }
+        return items
     }
 
     /// Reads a `CommitTableRequest`. An update or requirement that is not known refuses it as a whole.

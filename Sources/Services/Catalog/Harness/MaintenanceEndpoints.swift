@@ -8,17 +8,18 @@ import JSONFormat
 extension CatalogHarness {
     var maintenanceEndpoints: [Endpoint] {
         [
-            extra(.get, "namespaces/{namespace}/tables/{table}/snapshots") { (call) async throws(CatalogError) in
+            extra(.get, "namespaces/{namespace}/tables/{table}/snapshots", .read) { (call) async throws(CatalogError) in
                 let metadata = try await service.loadTable(try call.table()).file.metadata
                 return CatalogReply.json(Self.snapshots(of: metadata))
             },
-            extra(.get, "namespaces/{namespace}/tables/{table}/files") { (call) async throws(CatalogError) in
+            extra(.get, "namespaces/{namespace}/tables/{table}/files", .read) { (call) async throws(CatalogError) in
                 try await files(call)
             },
-            extra(.post, "namespaces/{namespace}/tables/{table}/snapshots/expire") {
+            extra(.post, "namespaces/{namespace}/tables/{table}/snapshots/expire", .maintain) {
                 (call) async throws(CatalogError) in try await expire(call)
             },
-            extra(.post, "namespaces/{namespace}/tables/{table}/rollback") { (call) async throws(CatalogError) in
+            extra(.post, "namespaces/{namespace}/tables/{table}/rollback", .maintain) {
+                (call) async throws(CatalogError) in
                 try await rollback(call)
             },
         ]

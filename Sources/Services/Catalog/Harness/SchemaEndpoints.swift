@@ -12,42 +12,43 @@ extension CatalogHarness {
 
     var schemaEndpoints: [Endpoint] {
         [
-            extra(.get, "schemas") { (call) async throws(CatalogError) in try await listSchemas(call) },
-            extra(.get, "schemas/{subject}") { (call) async throws(CatalogError) in
+            extra(.get, "schemas", .read) { (call) async throws(CatalogError) in try await listSchemas(call) },
+            extra(.get, "schemas/{subject}", .read) { (call) async throws(CatalogError) in
                 Self.reply(try await service.schema(call.subject), to: call)
             },
-            extra(.delete, "schemas/{subject}") { (call) async throws(CatalogError) in
+            extra(.delete, "schemas/{subject}", .maintain) { (call) async throws(CatalogError) in
                 try await service.deleteSchema(call.subject, onto: try call.revision())
                 return CatalogReply.empty
             },
-            extra(.put, "schemas/{subject}/config") { (call) async throws(CatalogError) in
+            extra(.put, "schemas/{subject}/config", .maintain) { (call) async throws(CatalogError) in
                 let settings = try Self.settings(try call.body())
                 let subject = try await service.configureSchema(call.subject, settings, onto: try call.revision())
                 return Self.reply(subject, to: call)
             },
-            extra(.get, "schemas/{subject}/versions") { (call) async throws(CatalogError) in
+            extra(.get, "schemas/{subject}/versions", .read) { (call) async throws(CatalogError) in
                 let subject = try await service.schema(call.subject)
                 return Self.reply(subject, to: call, Self.versions(of: subject))
             },
-            extra(.post, "schemas/{subject}/versions") { (call) async throws(CatalogError) in
+            extra(.post, "schemas/{subject}/versions", .write) { (call) async throws(CatalogError) in
                 try await registerSchema(call)
             },
-            extra(.get, "schemas/{subject}/versions/{version}") { (call) async throws(CatalogError) in
+            extra(.get, "schemas/{subject}/versions/{version}", .read) { (call) async throws(CatalogError) in
                 try await schemaVersion(call)
             },
-            extra(.delete, "schemas/{subject}/versions/{version}") { (call) async throws(CatalogError) in
+            extra(.delete, "schemas/{subject}/versions/{version}", .maintain) { (call) async throws(CatalogError) in
                 let number = try call.versionNumber()
                 try await service.deleteSchemaVersion(call.subject, number, onto: try call.revision())
                 return CatalogReply.empty
             },
-            extra(.post, "schemas/{subject}/compatibility") { (call) async throws(CatalogError) in
+            extra(.post, "schemas/{subject}/compatibility", .read) { (call) async throws(CatalogError) in
                 let schema = try Self.schema(try call.body())
                 let problems = try await service.checkSchema(call.subject, schema)
                 return CatalogReply.json([
                     "compatible": .bool(problems.isEmpty), "problems": Self.json(problems),
                 ])
             },
-            extra(.post, "schemas/{subject}/infer") { (call) async throws(CatalogError) in try inferSchema(call) },
+            extra(.post, "schemas/{subject}/infer", .read) { (call) async throws(CatalogError) in try inferSchema(call)
+            },
         ]
     }
 

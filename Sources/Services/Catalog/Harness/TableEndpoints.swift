@@ -6,29 +6,32 @@ import JSONFormat
 extension CatalogHarness {
     var tableEndpoints: [Endpoint] {
         [
-            standard(.get, "namespaces/{namespace}/tables") { (call) async throws(CatalogError) in
+            standard(.get, "namespaces/{namespace}/tables", .list) { (call) async throws(CatalogError) in
                 try await listTables(call)
             },
-            standard(.post, "namespaces/{namespace}/tables") { (call) async throws(CatalogError) in
+            standard(.post, "namespaces/{namespace}/tables", .write) { (call) async throws(CatalogError) in
                 try await createTable(call)
             },
-            standard(.post, "namespaces/{namespace}/register") { (call) async throws(CatalogError) in
+            standard(.post, "namespaces/{namespace}/register", .maintain) { (call) async throws(CatalogError) in
                 try await registerTable(call)
             },
-            standard(.get, "namespaces/{namespace}/tables/{table}") { (call) async throws(CatalogError) in
+            standard(.get, "namespaces/{namespace}/tables/{table}", .read) { (call) async throws(CatalogError) in
                 try await loadTable(call)
             },
-            standard(.head, "namespaces/{namespace}/tables/{table}") { (call) async throws(CatalogError) in
+            standard(.head, "namespaces/{namespace}/tables/{table}", .list) { (call) async throws(CatalogError) in
                 let table = try call.table()
                 guard try await service.tableExists(table) else { throw CatalogService.noSuchTable(table) }
                 return CatalogReply.empty
             },
-            standard(.delete, "namespaces/{namespace}/tables/{table}") { (call) async throws(CatalogError) in
+            standard(.delete, "namespaces/{namespace}/tables/{table}", .maintain) { (call) async throws(CatalogError) in
                 try await service.dropTable(try call.table(), call.context)
                 return CatalogReply.empty
             },
-            standard(.post, "tables/rename") { (call) async throws(CatalogError) in try await renameTable(call) },
-            standard(.post, "namespaces/{namespace}/tables/{table}/metrics") { (call) async throws(CatalogError) in
+            standard(.post, "tables/rename", .parts(Self.renameNeeds)) { (call) async throws(CatalogError) in
+                try await renameTable(call)
+            },
+            standard(.post, "namespaces/{namespace}/tables/{table}/metrics", .read) {
+                (call) async throws(CatalogError) in
                 _ = try call.body()
                 return CatalogReply.empty
             },
@@ -38,7 +41,8 @@ extension CatalogHarness {
     private func listTables(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         let namespace = try call.namespace()
         _ = try await service.namespaceProperties(namespace)
-        let (page, next) = try call.page(of: try await service.listTables(in: namespace)) { $0.name }
+        let tables = try await call.rights.visible(try await service.listTables(in: namespace)) { .table($0) }
+        let (page, next) = try call.page(of: tables) { $0.name }
         return CatalogReply.json(["identifiers": .array(page.map(\.json)), "next-page-token": next])
     }
 
@@ -63,7 +67,7 @@ extension CatalogHarness {
         let creation = CatalogService.Creation(creation: try Self.creation(body), isStaged: isStaged)
         let (metadata, table) = try await service.createTable(identifier, creation, call.context)
         if let table { return document(table, call).response }
-        let credentials = vending.credentials(for: call.request, metadata.location)
+        let credentials = credentials(for: call, metadata.location)
         return CatalogReply.json(
             bytes: TableDocument.document(
                 location: nil, metadata: metadata.json.serialized(), properties: metadata.properties,
@@ -104,12 +108,14 @@ extension CatalogHarness {
     }
 
     private func renameTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
-        let body = try call.body()
-        let (source, destination) = try CatalogCall.reading { () throws(JSONError) -> (JSONValue, JSONValue) in
-            (try body.member("source").value, try body.member("destination").value)
-        }
-        try await service.renameTable(
-            try TableIdentifier(json: source), to: try TableIdentifier(json: destination), call.context)
+        let (source, destination) = try call.renaming()
+        try await service.renameTable(source, to: destination, call.context)
         return CatalogReply.empty
+    }
+
+    /// The name goes from one place to another: it is taken away here, and something new is there.
+    private static func renameNeeds(_ call: CatalogCall) throws(CatalogError) -> [Need] {
+        let (source, destination) = try call.renaming()
+        return [Need(.maintain, on: .table(source)), Need(.write, on: .namespace(destination.namespace))]
     }
 }
