@@ -1,6 +1,8 @@
 import Batching
 import Clocks
 import Events
+import Files
+import Glibc
 import Synchronization
 import Testing
 
@@ -85,5 +87,23 @@ private final class UndecidedLog: RecordLog {
         let intake = Self.intake(UndecidedLog(refusal: LogError(.full, "the log is full")))
         for _ in 0..<2 { await #expect(throws: LogError.self) { try await Self.send(intake) } }
         #expect(intake.rememberedKeys == 0)
+    }
+
+    @Test func `nothing is appended, and no key kept, before what must come first is durable`() async throws {
+        let log = UndecidedLog()
+        let hasRoom = Mutex(false)
+        let intake = EventIntake(
+            parser: EventParser(secret: EventKeySecret(low: 1, high: 2)), log: log,
+            window: DedupWindow(windowSeconds: 60)
+        ) { () throws(FileError) in
+            guard hasRoom.withLock({ $0 }) else { throw FileError(operation: "write", path: "lives", errno: ENOSPC) }
+        }
+        let refused = await #expect(throws: LogError.self) { try await Self.send(intake) }
+        #expect(refused?.code == .full && intake.rememberedKeys == 0 && log.counts.appends == 0)
+        hasRoom.withLock { $0 = true }
+        let sent = Task { try await Self.send(intake) }
+        while log.counts.appends == 0 { await Task.yield() }
+        log.fail()
+        await #expect(throws: LogError.self) { try await sent.value }
     }
 }

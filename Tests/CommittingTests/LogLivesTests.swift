@@ -59,6 +59,39 @@ struct LogLivesTests {
         }
     }
 
+    @Test
+    func `on a full disk the end of the log is written down as soon as there is room, and always before the life`()
+        throws
+    {
+        let storage = DirectoryOfLives()
+        let first = try LogLives(storage: storage, logEnd: 0)
+        try first.record()
+        storage.isFull = true
+        let second = try LogLives(storage: storage, logEnd: 5)
+        #expect(second.fence.predecessors == [first.life: 5])
+        #expect(throws: FileError.self) { try second.noteEnd() }
+        #expect(throws: CommitError.self) { try second.record() }
+        storage.isFull = false
+        let unwritten = storage.copy()
+        try second.noteEnd()
+        storage.isFull = true
+        try second.noteEnd()
+        storage.isFull = false
+        #expect(try LogLives(storage: storage, logEnd: 9).fence.predecessors == [first.life: 5])
+        #expect(try LogLives(storage: unwritten, logEnd: 9).fence.predecessors == [first.life: 9])
+        try second.record()
+        #expect(try LogLives(storage: storage, logEnd: 9).fence.predecessors == [first.life: 5, second.life: 9])
+
+        storage.isFull = true
+        let third = try LogLives(storage: storage, logEnd: 11)
+        storage.isFull = false
+        try third.record()
+        try third.noteEnd()
+        #expect(
+            try LogLives(storage: storage, logEnd: 12).fence.predecessors
+                == [first.life: 5, second.life: 9, third.life: 12])
+    }
+
     @Test func `lives of an earlier release, without ends, are judged by the end there is now`() throws {
         try withDirectory { _, storage in
             let lives = (1...3).map { _ in UUID.random() }

@@ -13,6 +13,7 @@ import WriteAheadLog
 /// A life is written down before its first commit, and not earlier: a collector that starts over and over without ever
 /// committing does not push out the life that committed last. The end is written down before anything is accepted: what
 /// follows it in this directory no earlier life can have committed, whatever the log has grown to when a later one looks.
+/// Where the disk is too full even for that, the log opens, commits and is trimmed, but accepts nothing (`noteEnd`).
 package final class LogLives: Sendable {
     package static let fileName = "lives"
     /// The newest are kept, 10,000 lives at least; a table that has not seen a commit through so many restarts halts with
@@ -26,10 +27,18 @@ package final class LogLives: Sendable {
     private let known: [Line]
     private let logEnd: UInt64
     private let storage: any LogStorage
-    private let isRecorded = Mutex(false)
+    private let notes: Mutex<Notes>
+    private let isEndNoted: Atomic<Bool>
     /// The newest marks of this life, of all tables: a second committer of a table must know what the first one made.
     private let marks = Mutex<[CommitMark]>([])
     private static let marksMax = 4096
+
+    /// What is not durable yet of the lines of this life.
+    private struct Notes {
+        /// Where the log ended, the last line of `known`.
+        var end: UInt64?
+        var isLifeRecorded = false
+    }
 
     private enum Line: Equatable {
         case life(UUID)
@@ -65,21 +74,25 @@ package final class LogLives: Sendable {
             lines = found
             guard error.isNoSpace else { throw CommitError(.failed, "the lives of the log cannot be kept: \(error)") }
         }
+        var end: UInt64?
+        switch lines.last {
+        case .life:
+            lines.append(.end(logEnd))
+            end = logEnd
+        // Who wrote it may have ended before it was synced.
+        case .end(let noted): end = noted
+        case nil: break
+        }
+        known = lines
+        notes = Mutex(Notes(end: end))
+        isEndNoted = Atomic(end == nil)
         do throws(FileError) {
-            switch lines.last {
-            case .life:
-                try Self.write(.end(logEnd), after: lines, to: storage)
-                lines.append(.end(logEnd))
-            // Who wrote it may have ended before it was synced.
-            case .end(let noted): try Self.write(.end(noted), after: lines.dropLast(), to: storage)
-            case nil: break
-            }
+            try notes.withLock { notes throws(FileError) in try writeEnd(&notes) }
         } catch {
             guard error.isNoSpace else {
                 throw CommitError(.failed, "the end of the log cannot be written down: \(error)")
             }
         }
-        known = lines
     }
 
     private static func parse(_ bytes: [UInt8]) throws(CommitError) -> [Line] {
@@ -157,22 +170,35 @@ package final class LogLives: Sendable {
                 if marks.last != mark { marks.append(mark) }
             }
         }
-        let failure = isRecorded.withLock { isRecorded -> FileError? in
-            guard !isRecorded else { return nil }
-            do throws(FileError) {
-                try write()
-                isRecorded = true
-                return nil
-            } catch {
-                return error
+        do throws(FileError) {
+            try notes.withLock { notes throws(FileError) in
+                guard !notes.isLifeRecorded else { return }
+                try writeEnd(&notes)
+                try writeLife()
+                notes.isLifeRecorded = true
             }
-        }
-        if let failure {
-            throw CommitError(.unavailable, "the life of this process cannot be written down: \(failure)")
+        } catch {
+            throw CommitError(.unavailable, "the life of this process cannot be written down: \(error)")
         }
     }
 
-    private func write() throws(FileError) {
+    /// To be called before each append: where the disk was full when the log was opened, writes down where it ended,
+    /// durably. Blocks only then.
+    ///
+    /// - Throws: what the disk says; nothing may be appended then.
+    package func noteEnd() throws(FileError) {
+        guard !isEndNoted.load(ordering: .acquiring) else { return }
+        try notes.withLock { notes throws(FileError) in try writeEnd(&notes) }
+    }
+
+    private func writeEnd(_ notes: inout Notes) throws(FileError) {
+        guard let end = notes.end else { return }
+        try Self.write(.end(end), after: known.dropLast(), to: storage)
+        notes.end = nil
+        isEndNoted.store(true, ordering: .releasing)
+    }
+
+    private func writeLife() throws(FileError) {
         guard try storage.list().contains(Self.fileName) else {
             return try storage.writeAtomically(Self.fileName, Self.content(known + [.life(life)]))
         }

@@ -71,7 +71,8 @@ package final class CollectorService: Sendable {
             configuration.quarantineTable == nil ? nil : RefusalKeeper(log: log, limits: configuration.refusals)
         intake = EventIntake(
             parser: EventParser(limits: configuration.events, strict: configuration.isStrict, secret: secret),
-            gate: schemas.gate, log: log, window: opened.window, refusals: refusals)
+            gate: schemas.gate, log: log, window: opened.window, refusals: refusals,
+            beforeAppending: { [lives = opened.lives] () throws(FileError) in try lives.noteEnd() })
         deadLetters =
             configuration.keepsRejected && refusals == nil
             ? DeadLetters(store: store, bucket: configuration.objectStore.sourceBucket) : nil

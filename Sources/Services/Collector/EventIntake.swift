@@ -2,6 +2,7 @@ import Batching
 import Clocks
 import Events
 import Failpoints
+import Files
 import Synchronization
 import WriteAheadLog
 
@@ -25,11 +26,13 @@ package final class EventIntake: Sendable {
     private let clock: any WallClock
     /// nil: what is refused is not logged.
     private let refusals: RefusalKeeper?
+    /// What must be durable before anything is appended.
+    private let beforeAppending: @Sendable () throws(FileError) -> Void
 
     package init(
         parser: EventParser, gate: SchemaGate? = nil, log: any RecordLog, window: DedupWindow,
-        refusals: RefusalKeeper? = nil,
-        clock: any WallClock = SystemClock()
+        refusals: RefusalKeeper? = nil, clock: any WallClock = SystemClock(),
+        beforeAppending: @escaping @Sendable () throws(FileError) -> Void = {}
     ) {
         self.parser = parser
         self.gate = gate
@@ -37,6 +40,7 @@ package final class EventIntake: Sendable {
         self.window = Mutex(window)
         self.refusals = refusals
         self.clock = clock
+        self.beforeAppending = beforeAppending
     }
 
     package var rememberedKeys: Int { window.withLock { $0.count } }
@@ -116,6 +120,11 @@ package final class EventIntake: Sendable {
     private func append(
         _ batch: EventBatch, _ context: EventContext, _ others: EncodedRefusals
     ) async throws(LogError) -> Int {
+        do throws(FileError) {
+            try beforeAppending()
+        } catch {
+            throw LogError(error.isNoSpace ? .full : .failed, "the log cannot be appended to: \(error)")
+        }
         let lossesBefore = losses.withLock { $0.count }
         let (duplicates, outcome) = await enqueue(batch, context, others)
         if case .failure(let error) = outcome { throw error }

@@ -3,6 +3,7 @@ import Clocks
 import Collector
 import Committing
 import Events
+import Files
 import IcebergCatalog
 import Synchronization
 import WriteAheadLog
@@ -141,7 +142,8 @@ package final class SimulatedCollector: Sendable {
         let journal = DedupJournal(storage: storage)
         intake = EventIntake(
             parser: EventParser(secret: EventKeySecret(low: log.identity.secret.low, high: log.identity.secret.high)),
-            log: log, window: try Self.window(journal, log, clock, world), clock: clock)
+            log: log, window: try Self.window(journal, log, clock, world), clock: clock,
+            beforeAppending: { () throws(FileError) in try lives.noteEnd() })
         let ports = world.ports(of: process)
         func target(_ table: TableIdentifier, _ filter: EventFilter) -> PipelineTarget {
             var committer = TableCommitter.Configuration(table: table, location: nil, logID: log.identity.id)
