@@ -190,7 +190,8 @@ let layers = [
                     "Concurrency", "Bytes", "Checksums", "Clocks", "Compression", "JSONFormat", "Telemetry",
                     "Configuration",
                     "Lifecycle",
-                    "HTTP", "HTTPServer", "ObjectStore", "IcebergSpec", "IcebergTable", "IcebergCatalog", "Schemas",
+                    "HTTP", "HTTPServer", "ObjectStore", "IcebergSpec", "IcebergTable", "IcebergData", "IcebergCatalog",
+                    "Schemas",
                     "ServiceHost",
                 ]),
             module(

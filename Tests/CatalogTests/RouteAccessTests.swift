@@ -48,6 +48,7 @@ import Testing
         Row("GET \(table)/files", .read),
         Row("POST \(table)/snapshots/expire", .maintain),
         Row("POST \(table)/rollback", .maintain),
+        Row("POST \(table)/validate", .read),
         Row("GET schemas", .read),
         Row("GET schemas/{subject}", .read),
         Row("DELETE schemas/{subject}", .maintain),

@@ -24,5 +24,10 @@ package enum CatalogLimits {
     package static let pageSizeMax = 1_000
     /// A claim of a location by a table that does not exist (yet) holds this long.
     package static let locationClaimSeconds: Int64 = 900
+    /// Tables, registers and metadata files that an operation looks at at the same time.
+    package static let operationConcurrency = 16
+    /// What a look at a table may take, unless its caller says otherwise.
+    package static let operationMillisecondsDefault = 60_000
+    package static let operationSecondsMax = 3_600
     package static let requestBodyBytesMax = 64 << 20
 }

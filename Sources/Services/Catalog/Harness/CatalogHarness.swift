@@ -31,7 +31,8 @@ package struct CatalogHarness: Sendable {
 
     /// Every operation but `config` and `oauth/tokens`, which have no prefix.
     var endpoints: [Endpoint] {
-        namespaceEndpoints + tableEndpoints + commitEndpoints + maintenanceEndpoints + schemaEndpoints
+        namespaceEndpoints + tableEndpoints + commitEndpoints + maintenanceEndpoints + operationEndpoints
+            + schemaEndpoints
     }
 
     /// - Parameter need: what it takes to call it; a row of `RouteAccessTests` says the same.

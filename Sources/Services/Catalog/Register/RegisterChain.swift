@@ -28,6 +28,7 @@ package struct RegisterChain: Hashable, Sendable {
     }
 
     static let namespacesPrefix = "namespaces/"
+    static let allTablesPrefix = "tables/"
 
     package static func schema(_ subject: String) throws(CatalogError) -> RegisterChain {
         RegisterChain(prefix: schemasPrefix + (try checked(escape(subject), of: subject)))
