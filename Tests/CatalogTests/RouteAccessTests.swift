@@ -23,6 +23,7 @@ import Testing
     }
 
     private static let table = "namespaces/{namespace}/tables/{table}"
+    private static let view = "namespaces/{namespace}/views/{view}"
     private static let changed = #"{"identifier":{"namespace":["n"],"name":"t"},"requirements":[],"updates":[]}"#
 
     static let rows: [Row] = [
@@ -43,6 +44,16 @@ import Testing
         Row(
             "POST tables/rename", .maintain,
             #"{"source":{"namespace":["n"],"name":"t"},"destination":{"namespace":["n"],"name":"u"}}"#),
+        Row("GET namespaces/{namespace}/views", .list),
+        Row("POST namespaces/{namespace}/views", .write),
+        Row("POST namespaces/{namespace}/register-view", .maintain),
+        Row("GET \(view)", .read),
+        Row("HEAD \(view)", .list),
+        Row("POST \(view)", .write),
+        Row("DELETE \(view)", .maintain),
+        Row(
+            "POST views/rename", .maintain,
+            #"{"source":{"namespace":["n"],"name":"v"},"destination":{"namespace":["n"],"name":"w"}}"#),
         Row("POST transactions/commit", .write, #"{"table-changes":[\#(changed)]}"#),
         Row("GET \(table)/snapshots", .read),
         Row("GET \(table)/files", .read),

@@ -15,20 +15,10 @@ public struct StoredMetadata: Sendable {
     public static func read(
         _ location: String, from store: any ObjectStore
     ) async throws(CatalogError) -> StoredMetadata {
-        do {
-            let object = try await store.get(try store.location(of: location), range: nil)
-            let json = try TableMetadataFile.decodeJSON(object.bytes)
-            let text = TableMetadataFile.isCompressed(name: location) ? json.serialized() : object.bytes
-            return StoredMetadata(location: location, metadata: try TableMetadata(json: json), json: text)
-        } catch let error as ObjectStoreError {
-            switch error.code {
-            case .notFound: throw CatalogError(.notFound, "there is no metadata file \(location)")
-            case .invalidName: throw CatalogError(.badRequest, error.message)
-            default: throw CatalogError(.serviceUnavailable, "reading \(location): \(error.message)")
-            }
-        } catch {
-            throw CatalogError(.badRequest, "\(location) is no table metadata: \(error)")
+        let (metadata, json) = try await MetadataObject.read(location, from: store, kind: "table metadata") {
+            value throws(IcebergError) in try TableMetadata(json: value)
         }
+        return StoredMetadata(location: location, metadata: metadata, json: json)
     }
 
     /// Writes `metadata` to `location`, where nothing may be yet. Durable once this returns; it counts only when a
@@ -40,17 +30,8 @@ public struct StoredMetadata: Sendable {
         _ metadata: TableMetadata, to location: String, in store: any ObjectStore
     ) async throws(CatalogError) -> StoredMetadata? {
         let json = metadata.json.serialized()
-        do {
-            switch try await store.putIfAbsentProved(try store.location(of: location), json) {
-            case .stored, .alreadySame: return StoredMetadata(location: location, metadata: metadata, json: json)
-            case .differs: return nil
-            }
-        } catch {
-            guard error.code != .invalidName else { throw CatalogError(.badRequest, error.message) }
-            throw CatalogError(
-                error.effect == .unknown ? .commitStateUnknown : .serviceUnavailable,
-                "writing \(location): \(error.message)")
-        }
+        guard try await MetadataObject.write(json, to: location, in: store) else { return nil }
+        return StoredMetadata(location: location, metadata: metadata, json: json)
     }
 }
 

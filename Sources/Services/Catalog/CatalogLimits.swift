@@ -10,6 +10,10 @@ package enum CatalogLimits {
     package static let cachedHeadsMax = 10_000
     /// Table metadata kept in memory, by size of the files.
     package static let cachedMetadataBytesMax = 64 << 20
+    /// View metadata kept in memory, by size of the files.
+    package static let cachedViewBytesMax = 16 << 20
+    /// Reads of the store that one request makes at the same time.
+    package static let concurrentReads = 16
     /// A metadata file larger than this is refused.
     package static let metadataFileBytesMax = 256 << 20
     /// Of one entry of a register.

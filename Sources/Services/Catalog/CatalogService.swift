@@ -9,6 +9,7 @@ package final class CatalogService: Sendable {
     package let warehouse: Warehouse
     let registers: RegisterStore
     let files: MetadataStore
+    let views: ViewStore
     let claims: LocationClaims
     let gate: CommitGate
     let clock: any WallClock
@@ -19,6 +20,7 @@ package final class CatalogService: Sendable {
         self.clock = clock
         registers = RegisterStore(store: warehouse.store, bucket: catalogBucket, clock: clock)
         files = MetadataStore(store: warehouse.store)
+        views = ViewStore(store: warehouse.store)
         claims = LocationClaims(registers: registers)
         gate = CommitGate(warehouse: warehouse, clock: clock)
     }

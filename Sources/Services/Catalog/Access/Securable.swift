@@ -24,8 +24,8 @@ enum Securable: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .warehouse: CatalogError(.forbidden, "nothing of this warehouse may be seen with these credentials")
         case .namespace(let name): CatalogService.noSuchNamespace(name)
-        case .table(let table): CatalogService.noSuchTable(table)
-        case .view(let view): CatalogError(.noSuchView, "View does not exist: \(view)")
+        case .table(let table): ObjectKind.table.missing(table)
+        case .view(let view): ObjectKind.view.missing(view)
         }
     }
 }

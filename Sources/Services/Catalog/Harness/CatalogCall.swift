@@ -30,6 +30,10 @@ struct CatalogCall: Sendable {
         try TableIdentifier(try namespace(), parameters["table"] ?? "")
     }
 
+    func view() throws(CatalogError) -> TableIdentifier {
+        try TableIdentifier(try namespace(), parameters["view"] ?? "")
+    }
+
     /// What the service is to know besides the content.
     var context: CatalogService.Request {
         let key = request.headers["Idempotency-Key"].map { String($0.prefix(200)) }

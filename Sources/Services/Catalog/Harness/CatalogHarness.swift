@@ -31,8 +31,15 @@ package struct CatalogHarness: Sendable {
 
     /// Every operation but `config` and `oauth/tokens`, which have no prefix.
     var endpoints: [Endpoint] {
-        namespaceEndpoints + tableEndpoints + commitEndpoints + maintenanceEndpoints + operationEndpoints
-            + schemaEndpoints
+        [
+            namespaceEndpoints,
+            tableEndpoints,
+            viewEndpoints,
+            commitEndpoints,
+            maintenanceEndpoints,
+            operationEndpoints,
+            schemaEndpoints,
+        ].flatMap(\.self)
     }
 
     /// - Parameter need: what it takes to call it; a row of `RouteAccessTests` says the same.

@@ -1,3 +1,4 @@
+import Bytes
 import HTTP
 import IcebergCatalog
 import JSONFormat
@@ -22,5 +23,17 @@ enum CatalogReply {
         default: break
         }
         return response
+    }
+
+    /// `{"metadata-location":…,"metadata":…,…}`: the metadata goes in as it lies on the store, without being written
+    /// anew.
+    static func document(location: String?, metadata: [UInt8], rest: JSONObject) -> [UInt8] {
+        let place = location.map { JSONValue.string($0) } ?? .null
+        var text: [UInt8] = []
+        text.append(utf8: "{\"metadata-location\":\(place.serializedString()),\"metadata\":")
+        text += metadata
+        text.append(utf8: ",")
+        text += JSONValue.object(rest).serialized().dropFirst()
+        return text
     }
 }

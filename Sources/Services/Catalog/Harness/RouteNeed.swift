@@ -34,7 +34,7 @@ extension CatalogCall {
     /// What the path is about.
     func object() throws(CatalogError) -> Securable {
         if parameters["table"] != nil { return .table(try table()) }
-        if let view = parameters["view"] { return .view(try TableIdentifier(try namespace(), view)) }
+        if parameters["view"] != nil { return .view(try view()) }
         if parameters["namespace"] != nil { return .namespace(try namespace()) }
         return .warehouse
     }

@@ -57,12 +57,6 @@ struct TableDocument {
             rest["storage-credentials"] = .array(
                 credentials.map { ["prefix": .string($0.prefix), "config": JSONValue($0.config)] })
         }
-        let place = location.map { JSONValue.string($0) } ?? .null
-        var text: [UInt8] = []
-        text.append(utf8: "{\"metadata-location\":\(place.serializedString()),\"metadata\":")
-        text += metadata
-        text.append(utf8: ",")
-        text += JSONValue.object(rest).serialized().dropFirst()
-        return text
+        return CatalogReply.document(location: location, metadata: metadata, rest: rest)
     }
 }

@@ -20,7 +20,7 @@ extension CatalogHarness {
             },
             standard(.head, "namespaces/{namespace}/tables/{table}", .list) { (call) async throws(CatalogError) in
                 let table = try call.table()
-                guard try await service.tableExists(table) else { throw CatalogService.noSuchTable(table) }
+                guard try await service.tableExists(table) else { throw ObjectKind.table.missing(table) }
                 return CatalogReply.empty
             },
             standard(.delete, "namespaces/{namespace}/tables/{table}", .maintain) { (call) async throws(CatalogError) in

@@ -132,8 +132,11 @@ extension CatalogService {
     }
 
     private func requireEmpty(_ name: NamespaceName) async throws(CatalogError) {
-        if let table = try await listTables(in: name).first {
-            throw CatalogError(.namespaceNotEmpty, "Namespace \(name) is not empty: it holds the table \(table.name)")
+        if let first = try await names(in: name).first {
+            throw CatalogError(
+                .namespaceNotEmpty,
+                "Namespace \(name) is not empty: it holds the \(first.kind.rawValue.lowercased()) \(first.identifier.name)"
+            )
         }
         if let child = try await children(of: name).first {
             throw CatalogError(.namespaceNotEmpty, "Namespace \(name) is not empty: it holds the namespace \(child)")

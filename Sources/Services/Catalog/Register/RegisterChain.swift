@@ -4,7 +4,7 @@ import ObjectStore
 
 /// The name of a register: a chain of objects `<prefix>/<version>`, each created once and never rewritten.
 ///
-/// A table's chain is `tables/<namespace>/<table>`, a namespace's `namespaces/<namespace>`, that of a subject of the schema
+/// The chain of a table or view is `tables/<namespace>/<name>`, a namespace's `namespaces/<namespace>`, that of a subject of the schema
 /// registry `schemas/<subject>`. Names are escaped so that none can lead out of its place: everything but letters, digits, `-` and `_` is percent-encoded, levels are joined
 /// by `.`.
 package struct RegisterChain: Hashable, Sendable {

@@ -6,11 +6,22 @@ package enum RegisterState: Hashable, Sendable {
     /// Nothing there: never made, dropped, or renamed away.
     case absent
     case table(TableState)
+    case view(ViewState)
     case namespace(properties: [String: String])
     case schema(SchemaState)
 
     var table: TableState? { if case .table(let state) = self { state } else { nil } }
+    var view: ViewState? { if case .view(let state) = self { state } else { nil } }
     var namespaceProperties: [String: String]? { if case .namespace(let properties) = self { properties } else { nil } }
+
+    /// Who lies where: of a table or view.
+    var owner: (uuid: String, location: String)? {
+        switch self {
+        case .table(let table): (table.tableUUID, table.location)
+        case .view(let view): (view.viewUUID, view.location)
+        case .absent, .namespace, .schema: nil
+        }
+    }
 }
 
 /// Where a table's current metadata lies. The file is written before the register names it.
@@ -82,6 +93,7 @@ extension RegisterState {
         case .absent: ["kind": "absent"]
         case .namespace(let properties): ["kind": "namespace", "properties": JSONValue(properties)]
         case .schema(let state): state.json
+        case .view(let state): state.json
         case .table(let table):
             [
                 "kind": "table", "metadata-location": .string(table.metadataLocation),
@@ -101,6 +113,7 @@ extension RegisterState {
                     metadataLocation: try cursor.member("metadata-location").string(),
                     tableUUID: try cursor.member("table-uuid").string(),
                     location: try cursor.member("location").string()))
+        case "view": self = .view(try ViewState(cursor))
         case "schema": self = .schema(try SchemaState(cursor))
         case let other: throw kind.fail("a register state of kind \"\(other)\" is not known to this version")
         }

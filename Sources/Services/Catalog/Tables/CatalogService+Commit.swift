@@ -88,6 +88,7 @@ extension CatalogService {
         _ change: TableChange, _ head: RegisterHead, _ request: Request
     ) async throws(CatalogError) -> Table? {
         guard change.requirements.contains(.create) else { throw Self.noSuchTable(change.identifier) }
+        try requireFree(head, change.identifier, for: .table)
         _ = try await namespaceProperties(change.identifier.namespace)
         let updates = Self.inOrder(change.updates)
         var metadata = try created(by: updates)

@@ -6,13 +6,7 @@ import ObjectStore
 extension CatalogService {
     /// The tables directly in `namespace`, sorted.
     package func listTables(in namespace: NamespaceName) async throws(CatalogError) -> [TableIdentifier] {
-        var found: [TableIdentifier] = []
-        for segment in try await segments(below: try RegisterChain.tablesPrefix(of: namespace)) {
-            guard let name = RegisterChain.name(ofSegment: segment) else { continue }
-            let table = try TableIdentifier(namespace, name)
-            if try await tableHead(table).state.table != nil { found.append(table) }
-        }
-        return found.sorted()
+        try await identifiers(of: .table, in: namespace)
     }
 
     /// The table as it is now: every commit acknowledged before, by whichever replica, is seen.
@@ -54,9 +48,7 @@ extension CatalogService {
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let head = try await registers.settledHead(chain)
             if let done = try await repeated(identifier, head, request) { return (done.file.metadata, done) }
-            guard head.state == .absent else {
-                throw CatalogError(.alreadyExists, "Table already exists: \(identifier)")
-            }
+            try requireFree(head, identifier, for: .table)
             let metadata = try await newMetadata(identifier, creation, head)
             if wanted.isStaged {
                 try await files.prepareFolder(of: metadata)
@@ -94,9 +86,7 @@ extension CatalogService {
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let head = try await registers.settledHead(chain)
             if let done = try await repeated(identifier, head, request) { return done }
-            guard head.state == .absent || overwrite else {
-                throw CatalogError(.alreadyExists, "Table already exists: \(identifier)")
-            }
+            if !(overwrite && head.state.table != nil) { try requireFree(head, identifier, for: .table) }
             // Only now: a commit that was first may have deleted it as one of the table's old files.
             let file = try await files.readPresent(location)
             let uuid = file.metadata.tableUUID?.description ?? ""
@@ -137,44 +127,7 @@ extension CatalogService {
     package func renameTable(
         _ source: TableIdentifier, to destination: TableIdentifier, _ request: Request
     ) async throws(CatalogError) {
-        let (from, to) = (try RegisterChain.table(source), try RegisterChain.table(destination))
-        for _ in 0..<CatalogLimits.commitAttemptsMax {
-            let fromHead = try await registers.settledHead(from)
-            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: fromHead),
-                done.state == .absent
-            {
-                return
-            }
-            guard let state = fromHead.state.table else { throw Self.noSuchTable(source) }
-            _ = try await namespaceProperties(destination.namespace)
-            guard source != destination else { return }
-            let toHead = try await registers.settledHead(to)
-            guard toHead.state == .absent else {
-                throw CatalogError(.alreadyExists, "Table already exists: \(destination)")
-            }
-            let changes = [
-                RegisterStore.Change(head: fromHead, state: .absent),
-                RegisterStore.Change(head: toHead, state: fromHead.state),
-            ]
-            guard
-                try await registers.transact(
-                    UUID.random(), changes, operation: "rename", idempotencyKey: request.idempotencyKey)
-            else { continue }
-            await moveClaim(on: state, to: destination, toHead)
-            return
-        }
-        throw Self.lost("the table \(source)")
-    }
-
-    /// The claim on the location now names the table's new name. The rename has taken place whatever becomes of this;
-    /// until it is done the location is only not guarded against being given to another table.
-    private func moveClaim(on state: TableState, to identifier: TableIdentifier, _ head: RegisterHead) async {
-        do {
-            let place = try warehouse.resolve(state.location).place
-            try await claims.claim(place, for: identifier, uuid: state.tableUUID, head: head)
-        } catch {
-            return
-        }
+        try await rename(.table, source, to: destination, request)
     }
 
     // MARK: - Parts
@@ -194,7 +147,7 @@ extension CatalogService {
     }
 
     static func noSuchTable(_ identifier: TableIdentifier) -> CatalogError {
-        CatalogError(.noSuchTable, "Table does not exist: \(identifier)")
+        ObjectKind.table.missing(identifier)
     }
 
     /// The table as the request with this key made it, when it was here before and its answer got lost.
@@ -236,32 +189,11 @@ extension CatalogService {
         return Table(identifier: identifier, head: made, file: file)
     }
 
-    /// The namespace may have been dropped while the table was made; then the table gives way.
-    private func undoWithoutNamespace(_ identifier: TableIdentifier, _ made: RegisterHead) async throws(CatalogError) {
-        guard try await namespaceHead(identifier.namespace).state == .absent else { return }
-        _ = try await registers.advance(made, to: .absent, operation: "undo-create")
-        throw Self.noSuchNamespace(identifier.namespace)
-    }
-
     private func newMetadata(
         _ identifier: TableIdentifier, _ creation: TableCreation, _ head: RegisterHead
     ) async throws(CatalogError) -> TableMetadata {
         if let location = creation.location { return try creation.metadata(location: location, at: clock.now()) }
         let location = try await defaultLocation(identifier, head)
         return try creation.metadata(location: location, at: clock.now())
-    }
-
-    /// `<warehouse>/<namespace>/<table>`; with a random ending when another table, renamed since, lies there.
-    private func defaultLocation(
-        _ identifier: TableIdentifier, _ head: RegisterHead
-    ) async throws(CatalogError) -> String {
-        let place = try warehouse.defaultPlace(of: identifier)
-        let plain = try warehouse.resolve(place).place
-        if try await claims.isFree(plain, for: identifier, head: head) { return place }
-        return try scatteredLocation(identifier)
-    }
-
-    private func scatteredLocation(_ identifier: TableIdentifier) throws(CatalogError) -> String {
-        "\(try warehouse.defaultPlace(of: identifier))-\(String(UUID.random().description.prefix(8)))"
     }
 }

@@ -134,7 +134,7 @@ struct LocationClaims: Sendable {
         // Makers of the same table are told apart by its register.
         guard other.table != claim.table else { return false }
         let head = try await registers.head(try RegisterChain.table(other.table))
-        if head.state.table?.tableUUID == other.tableUUID { return true }
+        if head.state.owner?.uuid == other.tableUUID { return true }
         let age = claim.time.microseconds - other.time.microseconds
         return head.version <= other.registerVersion && age < CatalogLimits.locationClaimSeconds * 1_000_000
     }
