@@ -52,7 +52,7 @@ private final class UndecidedLog: RecordLog {
     func records(from sequence: UInt64, bytesMax: Int) throws(LogError) -> [(UInt64, [UInt8])] { [] }
     func canTrim(through watermark: UInt64) -> Bool { false }
     func trim(
-        through watermark: UInt64, beforeRemoving: (_ first: UInt64, _ records: [[UInt8]]) throws(LogError) -> Void
+        through watermark: UInt64, beforeRemoving: (LeavingSegment) throws(LogError) -> Void
     ) throws(LogError) -> Int { 0 }
 }
 

@@ -34,8 +34,8 @@ private struct Life {
             take(log.takeEffects())
             if ticket == 8 {
                 do {
-                    _ = try log.trim(through: log.status.syncedThrough) { first, records in
-                        for index in records.indices { kept.insert(first + UInt64(index)) }
+                    _ = try log.trim(through: log.status.syncedThrough) { segment throws(LogError) in
+                        for index in try segment.records().indices { kept.insert(segment.first + UInt64(index)) }
                     }
                 } catch {}
                 take(log.takeEffects())

@@ -36,8 +36,9 @@ private final class Owner {
     /// Trims, and keeps a part of each record as the journal of keys does.
     func trim(through watermark: UInt64) throws -> Int {
         let storage = storage
-        return try log.trim(through: watermark) { (first, records) throws(LogError) in
-            let name = "\(first)-\(records.count).kept"
+        return try log.trim(through: watermark) { (segment) throws(LogError) in
+            let records = try segment.records()
+            let name = "\(segment.first)-\(records.count).kept"
             guard storage.files[name] == nil else { return }
             do throws(FileError) {
                 try storage.writeAtomically(name, [UInt8](repeating: 1, count: keptBytes * records.count))

@@ -33,7 +33,7 @@ private struct SmallLog {
             if sequence == 4 {
                 // Ends the segment, and leaves it there.
                 #expect(throws: LogError.self) {
-                    _ = try log.trim(through: 3) { _, _ throws(LogError) in throw LogError(.failed, "kept") }
+                    _ = try log.trim(through: 3) { _ throws(LogError) in throw LogError(.failed, "kept") }
                 }
             }
             _ = try log.enqueue(payload(sequence), sequence)

@@ -245,11 +245,15 @@ struct WriteAheadLogTests {
         try log.start { _, _ in }
         for number in 1...10 { _ = try await log.append([UInt8](repeating: UInt8(number), count: 1500)) }
         var seen: [UInt8] = []
-        _ = try log.trim(through: 5) { _, records in seen += records.compactMap(\.first) }
+        _ = try log.trim(through: 5) { segment throws(LogError) in
+            let records = try segment.records()
+            #expect(segment.next == segment.first + UInt64(records.count))
+            seen += records.compactMap(\.first)
+        }
         #expect(seen == [1, 2, 3, 4])
         #expect(try records(log).keys.sorted() == Array(5...10))
         #expect(throws: LogError.self) {
-            _ = try log.trim(through: 10) { _, _ throws(LogError) in throw LogError(.failed, "no") }
+            _ = try log.trim(through: 10) { _ throws(LogError) in throw LogError(.failed, "no") }
         }
         #expect(try records(log).keys.sorted() == Array(5...10))
         log.close()

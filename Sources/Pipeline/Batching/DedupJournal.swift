@@ -63,7 +63,12 @@ package final class DedupJournal: Sendable {
     /// twice is one file, and takes no more space: after a crash between this and the segment's removal there may be none.
     package func keep(first: UInt64, records: [[UInt8]]) throws(LogError) {
         var keys: [Key] = []
-        for record in records { keys += try Self.keys(of: record) }
+        for record in records { try Self.appendKeys(of: record, to: &keys) }
+        try keep(first: first, keys: keys)
+    }
+
+    /// The same for keys that are known, in the order of the segment.
+    package func keep(first: UInt64, keys: [Key]) throws(LogError) {
         guard !keys.isEmpty else { return }
         do throws(FileError) {
             let (name, bytes) = (Self.name(first), Self.encode(keys))
@@ -81,22 +86,32 @@ package final class DedupJournal: Sendable {
 
     /// The keys of a record of the log.
     package static func keys(of record: [UInt8]) throws(LogError) -> [Key] {
-        let result = record.withUnsafeBytes { raw in Result { () throws(LogError) in try keys(of: raw) } }
-        return try result.get()
+        var keys: [Key] = []
+        try appendKeys(of: record, to: &keys)
+        return keys
     }
 
     package static func keys(of record: UnsafeRawBufferPointer) throws(LogError) -> [Key] {
         var keys: [Key] = []
+        try appendKeys(of: record, to: &keys)
+        return keys
+    }
+
+    static func appendKeys(of record: [UInt8], to keys: inout [Key]) throws(LogError) {
+        let result = record.withUnsafeBytes { raw in
+            Result { () throws(LogError) in try appendKeys(of: raw, to: &keys) }
+        }
+        try result.get()
+    }
+
+    private static func appendKeys(of record: UnsafeRawBufferPointer, to keys: inout [Key]) throws(LogError) {
         do throws(EventBodyError) {
-            try EventRecord.forEachEvent(record) { context, event in
-                // What was refused may be sent again, mended.
-                guard !event.isRejected else { return }
-                keys.append(Key(key: event.key, seconds: context.receivedAt.milliseconds / 1000))
+            try EventRecord.forEachKey(record) { key, receivedAt in
+                keys.append(Key(key: key, seconds: Timestamp(microseconds: receivedAt).milliseconds / 1000))
             }
         } catch {
             throw LogError(.corrupt, "a record of the log holds no events: \(error)")
         }
-        return keys
     }
 
     /// Puts what is kept into `window`, oldest first, and removes files that the window no longer reaches.

@@ -19,29 +19,46 @@ package struct EventRecord {
     ///
     /// - Throws: `.failed` for a version of another program, or for bytes that are no record.
     package init(_ bytes: UnsafeRawBufferPointer) throws(EventBodyError) {
-        guard bytes.count >= Self.headerBytes else { throw EventBodyError(.failed, "the record is cut short") }
-        guard Self.versions.contains(bytes[0]) else {
+        var context = EventContext(receivedAt: Timestamp(microseconds: 0))
+        let head = try Self.readHead(bytes) { field, range in
+            context[field] = String(decoding: bytes[range], as: UTF8.self)
+        }
+        context.receivedAt = Timestamp(microseconds: head.receivedAt)
+        self.context = context
+        count = head.count
+        eventsOffset = head.eventsOffset
+    }
+
+    private struct Head {
+        let receivedAt: Int64
+        let count: Int
+        let eventsOffset: Int
+    }
+
+    /// Calls `body` with each field that is there and where its bytes are.
+    private static func readHead(
+        _ bytes: UnsafeRawBufferPointer, _ body: (EventContext.Field, Range<Int>) -> Void
+    ) throws(EventBodyError) -> Head {
+        guard bytes.count >= headerBytes else { throw EventBodyError(.failed, "the record is cut short") }
+        guard versions.contains(bytes[0]) else {
             throw EventBodyError(
                 .failed, "the record has version \(bytes[0]); this program reads versions 1 and 2")
         }
         func load<T: FixedWidthInteger>(_ at: Int, _ type: T.Type) -> T {
             T(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: T.self))
         }
-        let present = load(2, UInt16.self)
-        var context = EventContext(receivedAt: Timestamp(microseconds: load(4, Int64.self)))
-        let count = Int(load(12, UInt32.self))
-        var at = Self.headerBytes
-        for field in EventContext.Field.allCases where present & 1 << UInt16(field.rawValue) != 0 {
+        var present = load(2, UInt16.self)
+        var at = headerBytes
+        while let field = EventContext.Field(rawValue: present.trailingZeroBitCount) {
             guard bytes.count - at >= 2, bytes.count - at - 2 >= Int(load(at, UInt16.self)) else {
                 throw EventBodyError(.failed, "the record is cut short")
             }
             let end = at + 2 + Int(load(at, UInt16.self))
-            context[field] = String(decoding: bytes[at + 2..<end], as: UTF8.self)
+            body(field, at + 2..<end)
             at = end
+            present &= present - 1
         }
-        self.context = context
-        self.count = count
-        eventsOffset = at
+        return Head(receivedAt: load(4, Int64.self), count: Int(load(12, UInt32.self)), eventsOffset: at)
     }
 
     /// The head of a record of `count` events.
@@ -58,6 +75,24 @@ package struct EventRecord {
             bytes.appendLittleEndian(UInt16(value.utf8.count))
             bytes.append(utf8: value)
         }
+    }
+
+    /// Calls `body` with the key of every accepted event and the moment all were received, in microseconds since 1970.
+    /// Cost: little of the record is looked at.
+    package static func forEachKey(
+        _ bytes: UnsafeRawBufferPointer, _ body: (_ key: EventKey, _ receivedAt: Int64) -> Void
+    ) throws(EventBodyError) {
+        let head = try readHead(bytes) { _, _ in }
+        var at = head.eventsOffset
+        for _ in 0..<head.count {
+            guard let event = EncodedEvent(bytes, at: at) else {
+                throw EventBodyError(.failed, "the record is damaged at byte \(at)")
+            }
+            // What was refused may be sent again, mended.
+            if !event.isRejected { body(event.key, head.receivedAt) }
+            at = event.end
+        }
+        guard at == bytes.count else { throw EventBodyError(.failed, "the record has bytes behind its last event") }
     }
 
     /// Calls `body` with every event of the record.

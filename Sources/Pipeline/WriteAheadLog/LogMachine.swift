@@ -177,10 +177,12 @@ struct LogMachine<Ticket> {
         if health == .open { health = .closed }
     }
 
-    /// The segments that hold nothing behind `watermark`; the one being written to is never among them.
-    func removable(through watermark: UInt64) -> [Segment] {
+    /// The segments that hold nothing behind `watermark`; the one being written to is never among them. And where the
+    /// next one begins.
+    func removable(through watermark: UInt64) -> [(first: UInt64, next: UInt64, bytes: Int)] {
         let watermark = min(watermark, syncedThrough)
-        return segments.indices.dropLast().filter { segments[$0 + 1].first <= watermark + 1 }.map { segments[$0] }
+        return zip(segments, segments.dropFirst()).filter { $1.first <= watermark + 1 }
+            .map { (first: $0.first, next: $1.first, bytes: $0.bytes) }
     }
 
     /// Asks for the active segment's end when `watermark` covers all of it, so that it can go too: when that is worth a

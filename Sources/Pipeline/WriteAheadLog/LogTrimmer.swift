@@ -4,8 +4,8 @@ import Glibc
 
 /// A log as it is while it is being trimmed: others may append to it meanwhile.
 protocol TrimmedLog {
-    /// The segments that hold nothing behind `watermark`, oldest first.
-    func removable(through watermark: UInt64) -> [(first: UInt64, bytes: Int)]
+    /// The segments that hold nothing behind `watermark`, oldest first, and where the next one begins.
+    func removable(through watermark: UInt64) -> [(first: UInt64, next: UInt64, bytes: Int)]
     /// The file of this segment is gone.
     func removed(first: UInt64)
     /// Ends the active segment, if all of it is behind `watermark` and it is worth it.
@@ -17,10 +17,26 @@ protocol TrimmedLog {
     func releaseAppends()
 }
 
+/// A segment that is about to go.
+package struct LeavingSegment: Sendable {
+    package let first: UInt64
+    /// Where the next segment begins.
+    package let next: UInt64
+    fileprivate let bytes: Int
+    fileprivate let reader: LogReader
+
+    /// Its records, from the file. Blocks, and holds the whole segment in memory twice.
+    package func records() throws(LogError) -> [[UInt8]] {
+        var records: [[UInt8]] = []
+        try reader.forEachRecord(of: first, bytes: bytes) { records.append([UInt8]($1)) }
+        return records
+    }
+}
+
 /// Frees what is behind the watermark. One caller at a time.
 struct LogTrimmer: Sendable {
-    /// Sees the records of a segment before it goes, and makes what it wants of them durable.
-    typealias BeforeRemoving = (_ first: UInt64, _ records: [[UInt8]]) throws(LogError) -> Void
+    /// Sees a segment before it goes, and makes what it wants of its records durable.
+    typealias BeforeRemoving = (LeavingSegment) throws(LogError) -> Void
 
     private let reader: LogReader
     private var reserve: SpaceReserve
@@ -77,10 +93,9 @@ struct LogTrimmer: Sendable {
     ) throws(LogError) {
         if hasUnsyncedRemoval { try syncRemoval() }
         for segment in log.removable(through: watermark) {
-            var records: [[UInt8]] = []
-            try reader.forEachRecord(of: segment.first, bytes: segment.bytes) { records.append([UInt8]($1)) }
             Failpoint.trimBeforeKeys.pass()
-            try beforeRemoving(segment.first, records)
+            try beforeRemoving(
+                LeavingSegment(first: segment.first, next: segment.next, bytes: segment.bytes, reader: reader))
             Failpoint.trimAfterKeys.pass()
             do throws(FileError) {
                 try Failpoint.trimBeforeUnlink.pass { Self.failure }

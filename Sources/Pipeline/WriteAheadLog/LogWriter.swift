@@ -71,15 +71,15 @@ package final class LogWriter<Ticket>: TrimmedLog {
     /// As `WriteAheadLog.trim`.
     package func trim(
         through watermark: UInt64,
-        beforeRemoving: (_ first: UInt64, _ records: [[UInt8]]) throws(LogError) -> Void = { _, _ in }
+        beforeRemoving: (LeavingSegment) throws(LogError) -> Void = { _ in }
     ) throws(LogError) -> Int {
         try trimmer.trim(self, through: watermark, beforeRemoving)
     }
 
     // MARK: - Being trimmed
 
-    func removable(through watermark: UInt64) -> [(first: UInt64, bytes: Int)] {
-        state.removable(through: watermark).map { ($0.first, $0.bytes) }
+    func removable(through watermark: UInt64) -> [(first: UInt64, next: UInt64, bytes: Int)] {
+        state.removable(through: watermark)
     }
 
     func removed(first: UInt64) { state.removed(first: first) }

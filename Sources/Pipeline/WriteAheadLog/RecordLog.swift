@@ -15,7 +15,7 @@ package protocol RecordLog: AnyObject, Sendable {
     /// Removes the segments that hold nothing behind `watermark`, which the caller has read back from the table.
     func trim(
         through watermark: UInt64,
-        beforeRemoving: (_ first: UInt64, _ records: [[UInt8]]) throws(LogError) -> Void
+        beforeRemoving: (LeavingSegment) throws(LogError) -> Void
     ) throws(LogError) -> Int
 }
 

@@ -264,20 +264,20 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
     }
 
     /// Removes the segments that hold nothing behind `watermark`, which the caller has read back from the table. The
-    /// active one is ended first when all of it is behind and it is worth it. `beforeRemoving` sees the records of each
-    /// segment and makes what it wants of them durable; when it throws, the segment stays, and it may see the same again
+    /// active one is ended first when all of it is behind and it is worth it. `beforeRemoving` sees each segment
+    /// and makes what it wants of its records durable; when it throws, the segment stays, and it may see the same again
     /// after a crash. On a full disk it has what was set aside. Blocks; one caller at a time.
     ///
     /// - Returns: how many bytes were freed.
     package func trim(
         through watermark: UInt64,
-        beforeRemoving: (_ first: UInt64, _ records: [[UInt8]]) throws(LogError) -> Void = { _, _ in }
+        beforeRemoving: (LeavingSegment) throws(LogError) -> Void = { _ in }
     ) throws(LogError) -> Int {
         try trimmer.trim(self, through: watermark, beforeRemoving)
     }
 
-    func removable(through watermark: UInt64) -> [(first: UInt64, bytes: Int)] {
-        locked { state.removable(through: watermark).map { ($0.first, $0.bytes) } }
+    func removable(through watermark: UInt64) -> [(first: UInt64, next: UInt64, bytes: Int)] {
+        locked { state.removable(through: watermark) }
     }
 
     func removed(first: UInt64) { locked { state.removed(first: first) } }

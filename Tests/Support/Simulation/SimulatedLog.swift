@@ -75,7 +75,7 @@ package final class SimulatedLog: RecordLog, @unchecked Sendable {
 
     package func trim(
         through watermark: UInt64,
-        beforeRemoving: (_ first: UInt64, _ records: [[UInt8]]) throws(LogError) -> Void
+        beforeRemoving: (LeavingSegment) throws(LogError) -> Void
     ) throws(LogError) -> Int {
         defer { tell() }
         return try writer.trim(

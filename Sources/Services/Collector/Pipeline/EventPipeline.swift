@@ -42,6 +42,7 @@ package final class EventPipeline: Sendable {
     private let starting = AsyncStream<TablePipeline>.makeStream()
 
     private static let tickMilliseconds = 20
+    private static let recentKeysMax = 1 << 20
 
     /// - Parameters:
     ///   - storage: where the log lies; `targets.json` is kept beside it.
@@ -56,9 +57,9 @@ package final class EventPipeline: Sendable {
         self.ingest = ingest
         self.progress = progress
         self.log = log
-        reader = LogReader(log: log)
+        reader = LogReader(log: log, keysMax: configuration.dedupWindowSeconds > 0 ? Self.recentKeysMax : 0)
         trimmer = LogTrimmer(
-            log: log, journal: journal, dedupWindowSeconds: configuration.dedupWindowSeconds,
+            log: log, reader: reader, journal: journal, dedupWindowSeconds: configuration.dedupWindowSeconds,
             clock: clock, logger: logger)
         surroundings = TablePipeline.Surroundings(
             log: log, targets: TargetsFile(storage: storage),

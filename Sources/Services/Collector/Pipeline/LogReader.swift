@@ -1,3 +1,4 @@
+import Batching
 import Files
 import Synchronization
 import WriteAheadLog
@@ -31,6 +32,7 @@ final class LogReader: Sendable {
 
     private let log: any RecordLog
     private let state = Mutex(State())
+    private let recent: Mutex<RecentKeys>
 
     private static let queueBytesMax = 32 << 20
     private static let readBytesMax = 8 << 20
@@ -38,11 +40,27 @@ final class LogReader: Sendable {
     /// Between two readings of tables that are behind.
     private static let chunksAtOnce = 16
 
-    init(log: any RecordLog) {
+    init(log: any RecordLog, keysMax: Int) {
         self.log = log
+        recent = Mutex(RecentKeys(keysMax: keysMax))
     }
 
     var queuedBytes: Int { state.withLock { $0.bytes } }
+
+    /// The keys of the records from `first` on and before `next`, as far as they were handed out lately; nil when not all
+    /// were. Those before are not asked for again.
+    func keys(from first: UInt64, before next: UInt64) -> [DedupJournal.Key]? {
+        recent.withLock { recent in
+            recent.forget(before: first)
+            return recent.keys(from: first, before: next)
+        }
+    }
+
+    private func note(_ records: ArraySlice<LogRecord>) {
+        recent.withLock { recent in
+            for record in records { recent.note(record.payload, sequence: record.sequence) }
+        }
+    }
 
     /// Takes a durable record; called by the log's thread, in order.
     func take(_ sequence: UInt64, _ payload: [UInt8]) {
@@ -88,6 +106,7 @@ final class LogReader: Sendable {
         }
         guard let last = handed.last?.sequence, tables.contains(where: { $0.position != nil }) else { return false }
         for table in tables.dropFirst() { table.append(handed) }
+        note(handed)
         state.withLock { state in
             state.first += handed.count
             state.bytes -= handed.reduce(0) { $0 + $1.payload.count }
@@ -108,6 +127,7 @@ final class LogReader: Sendable {
         }
         guard records.isEmpty else {
             for table in tables { table.append(records[...]) }
+            note(records[...])
             return true
         }
         return state.withLock { state in

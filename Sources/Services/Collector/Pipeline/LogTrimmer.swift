@@ -17,6 +17,7 @@ final class LogTrimmer: Sendable {
     }
 
     private let log: any RecordLog
+    private let reader: LogReader
     private let journal: DedupJournal
     private let dedupWindowSeconds: Int64
     private let clock: any WallClock & MonotonicClock
@@ -27,10 +28,11 @@ final class LogTrimmer: Sendable {
     private static let againMilliseconds: Int64 = 1000
 
     init(
-        log: any RecordLog, journal: DedupJournal, dedupWindowSeconds: Int64,
+        log: any RecordLog, reader: LogReader, journal: DedupJournal, dedupWindowSeconds: Int64,
         clock: any WallClock & MonotonicClock, logger: Logger
     ) {
         self.log = log
+        self.reader = reader
         self.journal = journal
         self.dedupWindowSeconds = dedupWindowSeconds
         self.clock = clock
@@ -71,15 +73,20 @@ final class LogTrimmer: Sendable {
             state.last = Int64(clock.nanoseconds() / 1_000_000)
             return state.trouble != nil
         }
-        let (log, journal, window) = (log, journal, dedupWindowSeconds)
+        let (log, reader, journal, window) = (log, reader, journal, dedupWindowSeconds)
         let seconds = clock.now().milliseconds / 1000
         var trouble: LogError?
         do throws(LogError) {
             let freed = try await BlockingPool.shared.run { () throws(LogError) -> Int in
                 let needsSpace = failedBefore || log.status.isShortOfSpace
                 if needsSpace { try journal.removeExpired(windowSeconds: window, now: seconds) }
-                let freed = try log.trim(through: watermark) { first, records throws(LogError) in
-                    if window > 0 { try journal.keep(first: first, records: records) }
+                let freed = try log.trim(through: watermark) { segment throws(LogError) in
+                    guard window > 0 else { return }
+                    if let keys = reader.keys(from: segment.first, before: segment.next) {
+                        try journal.keep(first: segment.first, keys: keys)
+                    } else {
+                        try journal.keep(first: segment.first, records: try segment.records())
+                    }
                 }
                 if freed > 0 && !needsSpace { try journal.removeExpired(windowSeconds: window, now: seconds) }
                 return freed
