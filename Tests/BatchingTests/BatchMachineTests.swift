@@ -84,6 +84,22 @@ struct BatchMachineTests {
         #expect(byPartitions.isDue(at: 0))
     }
 
+    @Test func `when the open buffers take much together, those worth a row group are closed`() throws {
+        var batches = machine { $0.openBytesMax = 3 << 20 }
+        let half = #","data":"\#(String(repeating: "x", count: 600_000))""#
+        try append(makeRecord([("a", 1), ("a", 2), ("a", 3), ("a", 1)], more: half), 1, to: &batches)
+        #expect(batches.buffers.allSatisfy { $0.closed.isEmpty })
+        try append(makeRecord([("a", 3), ("b", 3)], more: half), 2, to: &batches)
+        #expect(batches.buffers.map(\.closed.count) == [1, 0, 1, 0])
+        let closed = batches.takeNewlyClosed()
+        #expect(closed.map(\.count) == [2, 2] && closed.allSatisfy { $0.bytes >= BatchMachine.rowGroupBytes })
+        // What stays open counts on its own.
+        try append(makeRecord([("a", 1)], more: half), 3, to: &batches)
+        #expect(batches.buffers.map(\.closed.count) == [1, 0, 1, 0])
+        let sealed = batches.seal()
+        #expect(sealed?.buffers.map(\.count) == [3, 1, 2, 1])
+    }
+
     @Test func `a full buffer is closed and its rows stay in order`() throws {
         var batches = machine { $0.openEventsMax = 3 }
         try append(makeRecord((0..<8).map { _ in ("a", 1) }), 1, to: &batches)

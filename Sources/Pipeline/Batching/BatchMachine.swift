@@ -12,6 +12,9 @@ package struct BatchLimits: Hashable, Sendable {
     package var ageMillisecondsMax: Int64 = 30_000
     /// Events of one open buffer: a fuller one is closed and the partition gets another, in the same file.
     package var openEventsMax = 5000
+    /// When the open buffers take this much together, those worth a row group are closed: the many hours of history that is
+    /// sent at once would all stay open.
+    package var openBytesMax = 32 << 20
     /// All rows together. What does not fit stays in the log until there is room.
     package var memoryBytesMax = 256 << 20
     /// Partitions of one batch, each of which becomes a file; more make a batch due.
@@ -62,16 +65,22 @@ package struct BatchMachine: Sendable {
     private var batch = 0
     /// Closed since they were last taken.
     private var newlyClosed: [ClosedRows] = []
+    /// What the open buffers take, and when the larger ones are closed.
+    private var openBytes = 0
+    private var openBytesNext: Int
 
     package init(limits: BatchLimits, filter: EventFilter = .accepted, nextSequence: UInt64) {
         self.limits = limits
         self.filter = filter
         self.nextSequence = nextSequence
         firstSequence = nextSequence
+        openBytesNext = limits.openBytesMax
     }
 
+    /// Rows of this size are worth a row group of their own.
+    package static let rowGroupBytes = 1 << 20
     /// An open buffer of this size is closed, however few its events.
-    static let openBytesMax = 4 << 20
+    static let bufferBytesMax = 4 << 20
     /// What each buffer takes even with one small event.
     static let bufferBytes = 4096
 
@@ -130,9 +139,12 @@ package struct BatchMachine: Sendable {
             buffers[index].open.append(
                 event, in: record, receivedAt: head.context.receivedAt.microseconds, context: fields,
                 hasContext: hasContext, extensions: extensions)
-            bytes += buffers[index].open.bytes - before + contextBytes
+            let taken = buffers[index].open.bytes - before
+            openBytes += taken
+            bytes += taken + contextBytes
             closeIfFull(index)
         }
+        if openBytes >= openBytesNext { closeLargeOnes() }
         nextSequence += 1
         guard events > eventsBefore else { return }
         if oldest == nil { oldest = milliseconds }
@@ -144,12 +156,22 @@ package struct BatchMachine: Sendable {
         if count >= limits.partitionEventsMax || buffers[index].open.bytes >= limits.partitionBytesMax {
             isFull = true
         }
-        if count >= limits.openEventsMax || buffers[index].open.bytes >= Self.openBytesMax {
-            let rows = ClosedRows(buffers[index].open, batch: batch)
-            buffers[index].closed.append(rows)
-            newlyClosed.append(rows)
-            buffers[index].open = EventRows(buffers[index].partition)
+        if count >= limits.openEventsMax || buffers[index].open.bytes >= Self.bufferBytesMax {
+            close(index)
         }
+    }
+
+    private mutating func close(_ index: Int) {
+        let rows = ClosedRows(buffers[index].open, batch: batch)
+        buffers[index].closed.append(rows)
+        newlyClosed.append(rows)
+        buffers[index].open = EventRows(buffers[index].partition)
+        openBytes -= rows.bytes
+    }
+
+    private mutating func closeLargeOnes() {
+        for index in buffers.indices where buffers[index].open.bytes >= Self.rowGroupBytes { close(index) }
+        openBytesNext = max(limits.openBytesMax, openBytes + limits.openBytesMax / 8)
     }
 
     private mutating func buffer(for event: EncodedEvent, _ raw: UnsafeRawBufferPointer, at milliseconds: Int64) -> Int
@@ -216,6 +238,8 @@ package struct BatchMachine: Sendable {
         firstWithEvents = nil
         batch += 1
         newlyClosed.removeAll()
+        openBytes = 0
+        openBytesNext = limits.openBytesMax
         buffers.removeAll()
         firstOfHash.removeAll()
         events = 0

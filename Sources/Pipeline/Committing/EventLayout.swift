@@ -194,7 +194,7 @@ package struct EventLayout: Sendable {
     }
 
     /// The rows of buffers of one type, one after the other, as one Parquet file: a row group for each full buffer, which
-    /// may have been encoded before, and others for what is left.
+    /// may have been encoded before, and others of at least `BatchMachine.rowGroupBytes` for what is left.
     ///
     /// Cost: CPU-bound; the file lies in memory, and the rows of one row group do once more. Nil when rows were encoded
     /// for another layout: then they are to be read from the log again.
@@ -208,6 +208,8 @@ package struct EventLayout: Sendable {
                 }
                 guard buffer.open.count > 0 else { continue }
                 try writer.append(RowGroup(columns: try columns(of: buffer.open), rowCount: buffer.open.count))
+                // What is large enough by itself is not copied together with the rows of the next hours.
+                if writer.openByteCount >= BatchMachine.rowGroupBytes { try writer.closeRowGroup() }
             }
             return try writer.finish()
         } catch {

@@ -115,7 +115,10 @@ public struct ParquetWriter: ~Copyable {
 
     // MARK: - Row groups
 
-    private mutating func closeRowGroup() throws(ParquetError) {
+    /// Makes what `append` holds back a row group, however small.
+    ///
+    /// - Throws: `.failed` when a codec fails.
+    public mutating func closeRowGroup() throws(ParquetError) {
         guard open.rowCount > 0 else { return }
         let rows = open
         open = RowGroup(schema)
