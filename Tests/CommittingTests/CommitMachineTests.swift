@@ -112,6 +112,28 @@ struct CommitMachineTests {
                 == [.commit, .load, .finish(watermark: 0)])
     }
 
+    @Test func `a table that was left out claims the part that is gone, and says what it had`() {
+        var machine = CommitMachine(firstInLog: 31)
+        let effects = run(
+            &machine,
+            [
+                .claim(after: 12, last: 30), .loaded(watermark: 12), .stored, .loaded(watermark: 12), .committed,
+                .loaded(watermark: 30),
+            ])
+        #expect(effects == [.load, .store, .load, .commit, .load, .finish(watermark: 30)])
+        #expect(run(&machine, [.begin(first: 31, last: 32), .loaded(watermark: 30)]) == [.load, .store])
+        // A late commit of an earlier life.
+        var late = CommitMachine(firstInLog: 31)
+        #expect(run(&late, [.claim(after: 12, last: 30), .loaded(watermark: 15)]) == [.load, .restart(after: 15)])
+        for found in [nil, 11] as [UInt64?] {
+            var machine = CommitMachine(firstInLog: 31)
+            guard case .stop = run(&machine, [.claim(after: 12, last: 30), .loaded(watermark: found)]).last else {
+                Issue.record("it went on")
+                return
+            }
+        }
+    }
+
     @Test func `a claim does not forget what was trimmed against a watermark`() {
         for (known, found) in [(nil, 5), (20, nil)] as [(UInt64?, UInt64?)] {
             var machine = CommitMachine(firstInLog: 11, watermark: known)

@@ -366,6 +366,43 @@ struct TableCommitterTests {
         #expect(try await world.ids() == expectedIDs(1...4))
     }
 
+    @Test func `a watermark put back by hand does not double what snapshots say is there`() async throws {
+        let world = try World()
+        let storage = DirectoryOfLives()
+        let first = world.committer { $0.lives = storage.open(logEnd: 0) }
+        _ = try await first.commit(batch(first: 1, last: 1))
+        let before = try await world.catalog.loadTable(world.identifier).metadata.properties
+        _ = try await first.commit(batch(first: 2, last: 3))
+        let outcome = await world.catalog.commit(
+            world.identifier, requirements: [], updates: [.setProperties(before)])
+        guard case .committed = outcome else { throw CommitError(.failed, "the property was not put back") }
+        // Another's snapshot on top says nothing of the log.
+        _ = try await world.committer { $0.logID = UUID(high: 7, low: 7) }.advance(from: nil, through: 1)
+        let next = world.committer { $0.lives = storage.open(logEnd: 4) }
+        #expect(try await next.readWatermark() == 3)
+        guard case .restart(3) = try await next.commit(batch(first: 2, last: 4)) else {
+            Issue.record("the property was believed")
+            return
+        }
+        _ = try await next.commit(batch(first: 4, last: 4))
+        #expect(try await world.ids() == expectedIDs(1...4))
+    }
+
+    @Test func `files are not committed to another table of the same name`() async throws {
+        let world = try World()
+        let catalog = try RecreatingCatalog(world)
+        let committer = world.committer(catalog: catalog)
+        guard case .restart(0) = try await committer.commit(batch(first: 1, last: 2)) else {
+            Issue.record("files of one table went into another")
+            return
+        }
+        guard case .committed(let receipt) = try await committer.commit(batch(first: 1, last: 2)) else {
+            Issue.record("not committed")
+            return
+        }
+        #expect(receipt.files.allSatisfy { $0.contains("analytics/second") } && receipt.files.count == 2)
+    }
+
     @Test func `two logs write one table`() async throws {
         let world = try World()
         let one = world.committer()
@@ -376,6 +413,52 @@ struct TableCommitterTests {
         async let second = two.commit(batch(first: 1, last: 1))
         _ = try await (first, second)
         #expect(try await world.ids() == (expectedIDs(1...1) + expectedIDs(1...1)).sorted())
+    }
+}
+
+/// A table that another takes the place of, with the same columns and specs, once its files are stored.
+private final class RecreatingCatalog: ForwardingCatalog {
+    private let first: any TableCatalog
+    private let second: any TableCatalog
+    private let store: MemoryObjectStore
+    private let isReplaced = Mutex(false)
+
+    init(_ world: World) throws {
+        first = world.catalog
+        store = world.memory
+        second = DirectCatalog(
+            store: world.memory, bucket: try BucketName(bucket),
+            locations: [world.identifier: try ObjectKey("analytics/second")], clock: TestClock())
+    }
+
+    var inner: any TableCatalog { isReplaced.withLock { $0 } ? second : first }
+
+    func loadTable(_ table: TableIdentifier) async throws(CatalogError) -> LoadedTable {
+        let before = try await inner.loadTable(table)
+        let hasFiles: Bool
+        do throws(ObjectStoreError) {
+            hasFiles = try await !store.list(
+                try BucketName(bucket), prefix: "\(location)/data/", delimiter: nil, startAfter: nil, limit: 1
+            ).objects.isEmpty
+        } catch {
+            throw CatalogError(.internalError, error.message)
+        }
+        guard hasFiles, !isReplaced.withLock({ $0 }) else { return before }
+        isReplaced.withLock { $0 = true }
+        _ = try await second.createTable(
+            table,
+            TableCreation(schema: before.metadata.currentSchema, partitionSpec: before.metadata.partitionSpecs[0]))
+        let coarser = before.metadata.partitionSpecs.dropFirst().map { spec in
+            TableUpdate.addPartitionSpec(UnboundPartitionSpec(spec))
+        }
+        _ = await second.commit(table, requirements: [], updates: coarser)
+        return try await second.loadTable(table)
+    }
+
+    func commit(
+        _ table: TableIdentifier, requirements: [TableRequirement], updates: [TableUpdate]
+    ) async -> CommitOutcome {
+        await inner.commit(table, requirements: requirements, updates: updates)
     }
 }
 

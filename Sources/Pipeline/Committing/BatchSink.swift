@@ -15,11 +15,14 @@ package protocol BatchSink: Sendable {
     /// Moves the watermark alone, however long that takes: no record behind `watermark` and up to `sequence` is for this
     /// table. A late one must not be able to undo a later one.
     ///
-    /// - Parameter watermark: what the table says now. Nil: nothing yet; then the table is new to a log that begins
-    ///   behind `sequence`, and claims what came before as not for it. A table that says something after all is told by
-    ///   `.restart`.
+    /// - Parameter watermark: what the table says now; nil: nothing yet.
     /// - Throws: as `commit`.
     func advance(from watermark: UInt64?, through sequence: UInt64) async throws(CommitError) -> TableCommitter.Outcome
+
+    /// As `advance`, over a part of the log that is gone: the table is new to a log that begins behind `sequence`, or
+    /// was left out while that part went. A table that says something else than `watermark` by then, more, is told by
+    /// `.restart`.
+    func claim(after watermark: UInt64?, through sequence: UInt64) async throws(CommitError) -> TableCommitter.Outcome
 
     /// What can encode rows before they are committed; nil when there is none yet, or no need.
     func rowEncoder() async -> RowEncoder?
@@ -37,6 +40,12 @@ extension BatchSink {
     ) async throws(CommitError) -> TableCommitter.Outcome {
         try await commit(
             SealedBatch(first: (watermark ?? 0) + 1, last: sequence, buffers: [], events: 0, bytes: 0))
+    }
+
+    package func claim(
+        after watermark: UInt64?, through sequence: UInt64
+    ) async throws(CommitError) -> TableCommitter.Outcome {
+        try await advance(from: watermark, through: sequence)
     }
 }
 

@@ -21,8 +21,9 @@ package struct CommitMachine: Hashable, Sendable {
     package enum Input: Hashable, Sendable {
         /// Records `first` to `last` are sealed. `token` is random and names the batch in its mark.
         case begin(first: UInt64, last: UInt64, token: UInt64 = 0)
-        /// The table is new to the log: nothing up to `last` is for it.
-        case claim(last: UInt64, token: UInt64 = 0)
+        /// Nothing behind `after` and up to `last` is for the table, whatever the log has trimmed of it: the table is new to
+        /// the log (nil), or was left out while that part went.
+        case claim(after: UInt64? = nil, last: UInt64, token: UInt64 = 0)
         /// What the table says of this log; nil: nothing.
         case loaded(watermark: UInt64?, mark: CommitMark? = nil)
         case loadFailed
@@ -58,11 +59,16 @@ package struct CommitMachine: Hashable, Sendable {
     package var firstInLog: UInt64
     private var first: UInt64 = 1
     private var last: UInt64 = 0
-    private var claims = false
+    private var claim: Claim?
     private var token: UInt64 = 0
     private var isStored = false
     private var attempt = 0
     private var fence: CommitFence?
+
+    private struct Claim: Hashable {
+        /// What the table is expected to say.
+        let after: UInt64?
+    }
 
     /// - Parameter fence: nil where no other process can have the log, as in tools.
     package init(firstInLog: UInt64, watermark: UInt64? = nil, fence: CommitFence? = nil) {
@@ -92,8 +98,9 @@ package struct CommitMachine: Hashable, Sendable {
 
     package mutating func handle(_ input: Input) -> [Effect] {
         switch (state, input) {
-        case (.idle, .begin(let first, let last, let token)): return begin(first, last, token, claims: false)
-        case (.idle, .claim(let last, let token)): return begin(1, last, token, claims: true)
+        case (.idle, .begin(let first, let last, let token)): return begin(first, last, token)
+        case (.idle, .claim(let after, let last, let token)):
+            return begin((after ?? 0) + 1, last, token, Claim(after: after))
         case (.loading, .loaded(let found, let mark)):
             if let why = fence?.judge(mark, watermark: found) { return stop(why) }
             return look(at: found)
@@ -113,11 +120,13 @@ package struct CommitMachine: Hashable, Sendable {
         }
     }
 
-    private mutating func begin(_ first: UInt64, _ last: UInt64, _ token: UInt64, claims: Bool) -> [Effect] {
+    private mutating func begin(
+        _ first: UInt64, _ last: UInt64, _ token: UInt64, _ claim: Claim? = nil
+    ) -> [Effect] {
         self.first = first
         self.last = last
         self.token = token
-        self.claims = claims
+        self.claim = claim
         isStored = false
         attempt = 0
         state = .loading
@@ -137,18 +146,14 @@ package struct CommitMachine: Hashable, Sendable {
     }
 
     private mutating func look(at found: UInt64?) -> [Effect] {
-        // A table that says nothing is what a claim expects, whatever the log has trimmed.
-        let isNew = claims && found == nil && watermark == nil
-        if !isNew, let problem = Self.contradiction(found: found, known: watermark, firstInLog: firstInLog) {
-            return stop(problem)
-        }
+        if let problem = problem(with: found) { return stop(problem) }
         watermark = found
         let done = found ?? 0
         if found != nil, done == last {
             state = .idle
             return [.finish(watermark: done)]
         }
-        if claims && found != nil || done >= first {
+        if claim.map({ $0.after != found }) ?? false || done >= first {
             state = .idle
             return [.restart(after: done)]
         }
@@ -164,6 +169,14 @@ package struct CommitMachine: Hashable, Sendable {
         state = .committing
         if let mark { fence?.attempt(mark) }
         return [.commit]
+    }
+
+    private func problem(with found: UInt64?) -> String? {
+        guard let claim else { return Self.contradiction(found: found, known: watermark, firstInLog: firstInLog) }
+        // What a claim expects is no contradiction, whatever the log has trimmed.
+        if claim.after == found, watermark == nil || watermark == found { return nil }
+        return Self.contradiction(
+            found: found, known: watermark ?? claim.after, firstInLog: claim.after == nil ? firstInLog : 1)
     }
 
     /// Why a watermark read from the table cannot be; nil when it can.

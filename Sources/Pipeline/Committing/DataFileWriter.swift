@@ -85,6 +85,8 @@ package struct WrittenFiles: Sendable {
     package var files: [DataFile] = []
     /// For each buffer of the batch, in its order, which of `files` holds it.
     package var fileOfBuffer: [Int] = []
+    /// The table they were encoded for.
+    package var tableUUID: UUID?
 
     package init(files: [DataFile] = [], fileOfBuffer: [Int] = []) {
         self.files = files

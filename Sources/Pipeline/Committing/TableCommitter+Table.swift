@@ -86,7 +86,7 @@ extension TableCommitter {
     }
 
     func watermark() throws(CommitError) -> UInt64? {
-        guard let text = said(configuration.watermarkProperty) else { return nil }
+        guard let text = said()[configuration.watermarkProperty] else { return nil }
         guard let watermark = UInt64(text) else {
             throw CommitError(
                 .contradiction, "the table property \(configuration.watermarkProperty) is \"\(text)\", not a number")
@@ -95,7 +95,7 @@ extension TableCommitter {
     }
 
     func mark() throws(CommitError) -> CommitMark? {
-        guard configuration.lives != nil, let text = said(configuration.epochProperty) else { return nil }
+        guard configuration.lives != nil, let text = said()[configuration.epochProperty] else { return nil }
         guard let mark = CommitMark(text) else {
             throw CommitError(
                 .contradiction, "the table property \(configuration.epochProperty) is \"\(text)\", not <life>/<token>")
@@ -103,17 +103,38 @@ extension TableCommitter {
         return mark
     }
 
-    /// What the table says of the log: as a property, or, where the catalog takes none with a snapshot, in the summary of
-    /// the newest snapshot of its main branch that has it.
-    func said(_ name: String) -> String? {
-        guard let metadata = table?.metadata else { return nil }
-        if let text = metadata.properties[name] { return text }
+    /// What the table says of the log: its properties, or the summary of the newest snapshot of its main branch that says
+    /// it, where the catalog takes no properties with a snapshot, or someone has put older ones back. What such a snapshot
+    /// says is in the table.
+    private func said() -> [String: String] {
+        guard let metadata = table?.metadata else { return [:] }
+        let name = configuration.watermarkProperty
+        let text = metadata.properties[name]
+        let least = text.map { UInt64($0) ?? .max }
+        // The branch is followed only where some snapshot says more: there may be thousands.
+        guard metadata.snapshots.contains(where: { $0.says(name, above: least) }) else { return metadata.properties }
+        let snapshots = Dictionary(metadata.snapshots.map { ($0.snapshotID, $0) }) { $1 }
         var snapshot = metadata.currentSnapshot
-        for _ in 0...metadata.snapshots.count {
-            guard let current = snapshot else { return nil }
-            if let text = current.summary[name] { return text }
-            snapshot = current.parentSnapshotID.flatMap { metadata.snapshot(id: $0) }
+        for _ in 0...snapshots.count {
+            guard let current = snapshot else { break }
+            if current.says(name, above: least) {
+                if let text, text != reportedProperty {
+                    reportedProperty = text
+                    logger.warn(
+                        "the table property is behind what a snapshot says is in the table, which is taken instead",
+                        ["table": configuration.table.description, "property": name, "value": text])
+                }
+                return current.summary
+            }
+            snapshot = current.parentSnapshotID.flatMap { snapshots[$0] }
         }
-        return nil
+        return metadata.properties
+    }
+}
+
+extension Snapshot {
+    fileprivate func says(_ name: String, above least: UInt64?) -> Bool {
+        guard let text = summary[name] else { return false }
+        return least.map { least in UInt64(text).map { $0 > least } ?? false } ?? true
     }
 }

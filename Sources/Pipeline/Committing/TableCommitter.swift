@@ -95,6 +95,8 @@ package actor TableCommitter {
     var refusedColumns: [String] = []
     /// Whether the catalog takes properties and a snapshot in one commit.
     var takesProperties = true
+    /// A watermark that someone has put back: said once.
+    var reportedProperty: String?
     var troubled: Step?
     /// Of the present batch.
     var unfit: [String: Int] = [:]
@@ -167,9 +169,16 @@ package actor TableCommitter {
     package func advance(
         from watermark: UInt64?, through sequence: UInt64
     ) async throws(CommitError) -> Outcome {
+        guard let watermark else { return try await claim(after: nil, through: sequence) }
+        return try await commit(SealedBatch(first: watermark + 1, last: sequence, buffers: [], events: 0, bytes: 0))
+    }
+
+    package func claim(
+        after watermark: UInt64?, through sequence: UInt64
+    ) async throws(CommitError) -> Outcome {
         let batch = SealedBatch(first: (watermark ?? 0) + 1, last: sequence, buffers: [], events: 0, bytes: 0)
-        guard watermark == nil else { return try await commit(batch) }
-        return try await carryOut(machine.handle(.claim(last: sequence, token: random.next())), batch)
+        let claim = CommitMachine.Input.claim(after: watermark, last: sequence, token: random.next())
+        return try await carryOut(machine.handle(claim), batch)
     }
 
     func carryOut(_ first: [CommitMachine.Effect], _ batch: SealedBatch) async throws(CommitError) -> Outcome {
@@ -191,10 +200,7 @@ package actor TableCommitter {
                 }
                 pending += machine.handle(input)
             case .commit:
-                // Others may remove specs no snapshot uses: files of such a one cannot be committed any more.
-                if let base = table?.metadata,
-                    stored.files.contains(where: { base.partitionSpec(id: $0.specID) == nil })
-                {
+                guard canCommit(stored) else {
                     machine.abandon()
                     return .restart(after: batch.first - 1)
                 }
@@ -214,6 +220,14 @@ package actor TableCommitter {
 
     // MARK: - Data files
 
+    /// Whether these files are for the table as it was loaded last. Others may remove specs no snapshot uses, or drop the
+    /// table and make another of its name, with other columns and at another place.
+    private func canCommit(_ stored: WrittenFiles) -> Bool {
+        guard let base = table?.metadata, !stored.files.isEmpty else { return true }
+        return base.tableUUID == stored.tableUUID
+            && stored.files.allSatisfy { base.partitionSpec(id: $0.specID) != nil }
+    }
+
     /// nil when rows were encoded for a layout that the table has no more.
     func storeInput(
         _ batch: SealedBatch
@@ -224,7 +238,8 @@ package actor TableCommitter {
             if configuration.evolvesSchema || hasMadeTable { try await addSpecs() }
             guard let table else { throw CommitError(.failed, "the table was not loaded") }
             let layout = try EventLayout(table.metadata, shape: configuration.shape, unfit: unfitValues)
-            guard let written = try await writer.write(batch, layout) else { return (nil, WrittenFiles()) }
+            guard var written = try await writer.write(batch, layout) else { return (nil, WrittenFiles()) }
+            written.tableUUID = table.metadata.tableUUID
             succeeded(in: .storing)
             unfit = unfitValues.take()
             return (.stored, written)
