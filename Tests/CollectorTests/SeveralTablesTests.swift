@@ -5,6 +5,8 @@ import Events
 import Files
 import IcebergCatalog
 import IcebergSpec
+import JSONFormat
+import ObjectStore
 import Testing
 import WriteAheadLog
 
@@ -90,6 +92,80 @@ struct SeveralTablesTests {
         }
         #expect(try await world.count() == 1800)
         #expect(try await world.count("never") == 0)
+    }
+
+    /// Sends and commits until the log has lost its first segments.
+    private func trimmed(_ collector: RunningCollector, _ sent: inout Int, behind first: UInt64) async throws {
+        for _ in 0..<500 where collector.log.status.firstSequence <= first {
+            _ = try await collector.send(sent..<sent + 60)
+            sent += 60
+            _ = try await collector.pipeline.flush(timeoutMilliseconds: 60_000)
+        }
+        #expect(collector.log.status.firstSequence > first)
+    }
+
+    @Test func `a table that was left out goes on with what is still in the log, once`() async throws {
+        let world = try World()
+        var (sent, missed) = (0, 0)
+        for _ in 0..<2 {
+            let with = try world.collector()
+            try with.add("t1", .type("t1"))
+            try await trimmed(with, &sent, behind: with.log.status.firstSequence)
+            try await with.kill()
+            let had = try await world.count("t1")
+            #expect(had == sent / 3 - missed)
+
+            let without = try world.collector()
+            try await trimmed(without, &sent, behind: without.log.status.syncedThrough + 1)
+            // In the same life.
+            try without.add("t1", .type("t1"))
+            _ = try await without.pipeline.flush(timeoutMilliseconds: 60_000)
+            #expect(without.pipeline.status.others.map(\.halted) == [nil])
+            let property = "analytics.log.\(without.log.identity.id).committed"
+            try await without.kill()
+
+            let snapshots = try await world.catalog.loadTable(World.identifier("t1")).metadata.snapshots
+            let claim = snapshots.last { $0.summary["total-records"] == "\(had)" }?.summary[property]
+            // Each record has 60 events, 20 of them for the table.
+            let gone = try 20 * #require(claim.flatMap { Int($0) })
+            #expect(gone > had + missed)
+            missed = gone - had
+            #expect(try await world.count("t1") == sent / 3 - missed)
+        }
+        #expect(try await world.count() == sent)
+    }
+
+    @Test func `a table that lost a part while it was fed is halted, left out or not`() async throws {
+        let world = try World()
+        var sent = 0
+        let with = try world.collector()
+        try with.add("t1", .type("t1"))
+        try await trimmed(with, &sent, behind: with.log.status.firstSequence)
+        let logID = with.log.identity.id
+        try await with.kill()
+        // Rolled back: neither property nor snapshots are what they were.
+        let bucket = try BucketName("analytics-source")
+        let objects = try await world.store.list(
+            bucket, prefix: "analytics/t1/", delimiter: nil, startAfter: nil, limit: 1000
+        ).objects
+        try await world.store.delete(bucket, objects.map(\.key))
+        var creation = try EventTable.creation(location: nil)
+        creation.properties["analytics.log.\(logID).committed"] = "0"
+        _ = try await world.catalog.createTable(World.identifier("t1"), creation)
+        for isLeftOut in [false, true] {
+            if isLeftOut {
+                let without = try world.collector()
+                try await trimmed(without, &sent, behind: without.log.status.syncedThrough)
+                try await without.kill()
+            }
+            let next = try world.collector()
+            try next.add("t1", .type("t1"))
+            _ = try await next.pipeline.flush(timeoutMilliseconds: 60_000)
+            let side = try #require(next.pipeline.status.others.first)
+            #expect(side.halted?.contains("rolled back") == true)
+            #expect(CollectorRoutes.json(side, next.log.status)["halted"]?.string == side.halted)
+            try await next.kill()
+        }
     }
 
     @Test func `rows encoded before their commit are all in the table`() async throws {

@@ -71,6 +71,7 @@ extension CollectorRoutes {
             "uncommitted_records": committed.map { .integer(max(0, Int64(clamping: log.syncedThrough) - $0)) } ?? .null,
             "oldest_age_ms": JSONValue(status.buffers.map(\.ageMilliseconds).max() ?? 0),
         ]
+        json["tables"] = .array(([status.events] + status.others).map { Self.json($0, log) })
         json["last_commit"] = [
             "time": status.lastCommit.map { .string($0.description) } ?? .null,
             "snapshot_id": status.lastSnapshotID.map { JSONValue($0) } ?? .null, "commits": JSONValue(status.commits),
@@ -79,6 +80,19 @@ extension CollectorRoutes {
         json["table_location"] = .string(service.configuration.catalog.tableLocation?.rawValue ?? "")
         json["paused"] = .bool(service.pause.isPaused)
         return .object(json)
+    }
+
+    static func json(_ table: EventPipeline.TableStatus, _ log: WriteAheadLog.Status) -> JSONValue {
+        let settled = table.settledThrough.map { Int64(clamping: $0) }
+        return [
+            "table": .string(table.name),
+            "committed_sequence": table.committedThrough.map { JSONValue($0) } ?? .null,
+            "uncommitted_records": settled.map { .integer(max(0, Int64(clamping: log.syncedThrough) - $0)) } ?? .null,
+            "buffered_bytes": JSONValue(table.bufferedBytes), "in_flight_count": JSONValue(table.inFlightEvents),
+            "last_commit_time": table.lastCommit.map { .string($0.description) } ?? .null,
+            "trouble": table.trouble.map(JSONValue.string) ?? .null,
+            "halted": table.halted.map(JSONValue.string) ?? .null,
+        ]
     }
 
     private func flush(_ type: String?) async throws -> JSONValue {

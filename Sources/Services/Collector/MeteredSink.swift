@@ -25,6 +25,14 @@ struct MeteredSink: BatchSink {
         return outcome
     }
 
+    func claim(
+        after watermark: UInt64?, through sequence: UInt64
+    ) async throws(CommitError) -> TableCommitter.Outcome {
+        let outcome = try await sink.claim(after: watermark, through: sequence)
+        metrics.countAdvance()
+        return outcome
+    }
+
     func rowEncoder() async -> RowEncoder? { await sink.rowEncoder() }
 
     func logBegins(with sequence: UInt64) async { await sink.logBegins(with: sequence) }

@@ -35,6 +35,10 @@ package enum Mistake: String, CaseIterable, Sendable {
     case keysNotKept
     /// Nobody writes down where the log ended when a life began, and so whose records are whose.
     case endsForgotten
+    /// Nobody keeps that the log went on without a table, which then seems to have lost a part.
+    case passedOverForgotten
+    /// A table that comes back claims all of the log, not what is gone of it.
+    case claimTooWide
     /// The compactor deletes what it has replaced at once.
     case compactionDeletesInputs
     /// Files that no snapshot names yet count as orphans.
@@ -50,6 +54,7 @@ package enum Mistake: String, CaseIterable, Sendable {
         case .tornTailKept, .keysNotKept, .missingSync, .failedSyncIgnored, .missingDirectorySync: .storage
         case .acknowledgeBeforeWrite, .forgottenDuplicates, .trimBeforeCommit, .reusedLogIdentity: .road
         case .endsForgotten: .copies
+        case .passedOverForgotten, .claimTooWide: .leftOut
         default: .commits
         }
     }

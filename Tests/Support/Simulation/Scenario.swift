@@ -10,6 +10,8 @@ package enum Scenario: String, CaseIterable, Sendable {
     case newTable
     /// A copy of a machine is started beside it, as after a restored backup.
     case copies
+    /// A second table that is left out for a while, and comes back.
+    case leftOut
 
     func decide(_ plan: inout SimulationPlan, _ random: SimulatedRandom) {
         switch self {
@@ -47,6 +49,14 @@ package enum Scenario: String, CaseIterable, Sendable {
             plan.collectors = 1
             plan.requestsPerClient = random.within(2...5)
             plan.hasSideTable = false
+        case .leftOut:
+            plan.hasSideTable = true
+            plan.leavesSideTableOut = true
+            plan.replacesMachine = false
+            plan.collectors = 1
+            plan.clientsPerCollector = 2
+            plan.requestsPerClient = random.within(3...8)
+            plan.deaths = random.within(2...5)
         }
     }
 }

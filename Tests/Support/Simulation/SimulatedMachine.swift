@@ -5,6 +5,7 @@ import Committing
 import Events
 import Files
 import IcebergCatalog
+import JSONFormat
 import Synchronization
 import WriteAheadLog
 
@@ -121,6 +122,10 @@ package final class SimulatedCollector: Sendable {
     private let clock: SimulatedClock
     private let machine: SimulatedMachine
     private let world: SimulatedWorld
+    private let sideTable: PipelineTarget?
+    /// Milliseconds of its life without the second table; nil: all of it, while there are faults.
+    private let sideTableWait: Int?
+    private let isSideTableFed = Mutex(false)
 
     /// Opens as `CollectorService` does.
     init(on machine: SimulatedMachine, _ process: SimulatedProcess, _ world: SimulatedWorld) throws(LogError) {
@@ -145,6 +150,7 @@ package final class SimulatedCollector: Sendable {
             log: log, window: try Self.window(journal, log, clock, world), clock: clock,
             beforeAppending: { () throws(FileError) in try lives.noteEnd() })
         let ports = world.ports(of: process)
+        if world.bug == .passedOverForgotten { Self.forgetPassedOver(storage, world) }
         func target(_ table: TableIdentifier, _ filter: EventFilter) -> PipelineTarget {
             var committer = TableCommitter.Configuration(table: table, location: nil, logID: log.identity.id)
             committer.backoff = Backoff(baseMilliseconds: 4, maxMilliseconds: 60)
@@ -158,15 +164,37 @@ package final class SimulatedCollector: Sendable {
             var limits = BatchLimits()
             limits.partitionEventsMax = world.plan.batchEvents
             limits.ageMillisecondsMax = Int64(world.plan.batchAgeMilliseconds)
+            let claimsAll = world.bug == .claimTooWide && filter != .accepted
             return PipelineTarget(
-                name: table.description, filter: filter, sink: sink, limits: limits, trouble: trouble)
+                name: table.description, filter: filter,
+                sink: claimsAll ? GreedySink(sink: sink, log: log) : sink, limits: limits, trouble: trouble)
         }
         pipeline = EventPipeline(
             EventPipeline.Configuration(commitIntervalMilliseconds: 0, dedupWindowSeconds: Self.windowSeconds),
             log: log, storage: storage, journal: journal, events: target(world.table, .accepted), clock: clock,
             random: world.programs)
-        if let side = world.sideTable { pipeline.add(target(side, .type("t0"))) }
+        sideTable = world.sideTable.map { target($0, .type("t0")) }
+        let wait = world.plan.leavesSideTableOut ? world.fates.pick([0, 0, 60, 250, nil, nil]) : 0
+        sideTableWait = world.isHealing ? 0 : wait
+        if sideTableWait == 0 { feedSideTable() }
         log.start { [pipeline] sequence, payload in pipeline.take(sequence, payload) }
+    }
+
+    private func feedSideTable() {
+        guard let sideTable, !isSideTableFed.withLock({ $0 }) else { return }
+        isSideTableFed.withLock { $0 = true }
+        world.trace.note("\(process.name) feeds \(sideTable.name)")
+        pipeline.add(sideTable)
+    }
+
+    /// Whether each table of the world gets what is for it.
+    package var feedsAll: Bool { sideTable == nil || isSideTableFed.withLock { $0 } }
+
+    /// The tables without which the log does not go: those that have said where they are.
+    var tablesBegun: [TableIdentifier] {
+        if sideTableWait == 0 { return world.tables }
+        let hasBegun = pipeline.status.others.contains { $0.committedThrough != nil || $0.halted != nil }
+        return hasBegun ? world.tables : [world.table]
     }
 
     private static let windowSeconds: Int64 = 86_400
@@ -179,6 +207,19 @@ package final class SimulatedCollector: Sendable {
             return try LogLives(storage: storage, logEnd: log.status.syncedThrough, random: world.programs)
         } catch {
             throw LogError(error.code == .contradiction ? .corrupt : .failed, error.message)
+        }
+    }
+
+    /// As a release that does not keep which tables the log went on without.
+    private static func forgetPassedOver(_ storage: any LogStorage, _ world: SimulatedWorld) {
+        do {
+            guard try storage.list().contains("targets.json"),
+                case .object(var content) = try JSONValue.parse(storage.read("targets.json"))
+            else { return }
+            content["passed_over"] = nil
+            try storage.writeAtomically("targets.json", JSONValue.object(content).serialized())
+        } catch {
+            world.trace.note("the targets cannot be changed: \(error)")
         }
     }
 
@@ -213,9 +254,12 @@ package final class SimulatedCollector: Sendable {
     /// Until it dies, or its log must be opened anew.
     func run() async {
         let task = world.executor.spawn { [pipeline] in await pipeline.run() }
+        var age = 0
         while process.isAlive {
             await world.sleep(milliseconds: 25)
+            age += 25
             if world.isHealing { process.spare() }
+            if world.isHealing || age >= sideTableWait ?? .max { feedSideTable() }
             if let why = log.status.poisoned {
                 world.trace.note("\(process.name) is restarted: \(why)")
                 process.die(.kill)
@@ -234,7 +278,7 @@ package final class SimulatedCollector: Sendable {
     /// Whether all that is durable is in the tables, as far as the pipeline has read.
     package var isDone: Bool {
         let (status, log) = (pipeline.status, log.status)
-        guard log.queuedRecords == 0, status.queuedBytes == 0, let committed = status.committedThrough,
+        guard feedsAll, log.queuedRecords == 0, status.queuedBytes == 0, let committed = status.committedThrough,
             committed >= log.syncedThrough
         else { return false }
         return status.others.allSatisfy {

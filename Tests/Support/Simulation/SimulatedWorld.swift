@@ -12,6 +12,8 @@ package final class SimulatedWorld: Sendable {
         package var sent: Set<String> = []
         /// Ids of events whose sender was told that they are kept.
         package var acknowledged: Set<String> = []
+        /// Ids of events that left the log while the second table was left out.
+        package var passedOver: Set<String> = []
     }
 
     package let seed: UInt64
@@ -72,8 +74,8 @@ package final class SimulatedWorld: Sendable {
     /// The table as the exact catalog has it now.
     package var current: TableMetadata? { catalog.history(table).last }
 
-    /// How far the log is in the table, wherever the table says or said so.
-    package func watermark(of log: UUID) -> UInt64? {
+    /// How far the log is in these tables, wherever they say or said so.
+    package func watermark(of log: UUID, in tables: [TableIdentifier]) -> UInt64? {
         let found = tables.map { watermark(of: log, in: $0) }
         return found.contains(nil) ? nil : found.compactMap(\.self).min()
     }

@@ -1,6 +1,7 @@
 import Clocks
 import Collector
 import Events
+import IcebergCatalog
 import Synchronization
 import WriteAheadLog
 
@@ -45,8 +46,13 @@ package struct Simulation: Sendable {
         self.world = world
         machines = (0..<world.plan.collectors).map { number in
             let disk = world.newDisk(number)
-            disk.onRemove { name, files in Self.judgeRemoval(of: name, files, world) }
-            return SimulatedMachine("m\(number)", disk, world, mayHalt: world.plan.copiesMachine)
+            let machine = SimulatedMachine("m\(number)", disk, world, mayHalt: world.plan.copiesMachine)
+            disk.onRemove { [unowned machine] name, files in
+                let tables = machine.collector?.tablesBegun ?? world.tables
+                Self.judgeRemoval(of: name, files, world, tables)
+                if tables.count < world.tables.count { Self.excuse(files[name] ?? [], world, files) }
+            }
+            return machine
         }
     }
 
@@ -192,16 +198,47 @@ package struct Simulation: Sendable {
         _ = world.executor.run(until: .max, stepsMax: Self.stepsMax)
     }
 
-    /// A segment goes only when all of it is in the table.
-    private static func judgeRemoval(of name: String, _ files: [String: [UInt8]], _ world: SimulatedWorld) {
-        guard let first = LogFormat.firstSequence(ofSegment: name), files[name]?.count ?? 0 > 40,
-            let identity = files[LogFormat.identityName], let id = UUID(bytes: identity[8..<24])
+    /// A segment goes only when all of it is in the tables that are fed.
+    private static func judgeRemoval(
+        of name: String, _ files: [String: [UInt8]], _ world: SimulatedWorld, _ tables: [TableIdentifier]
+    ) {
+        guard let first = LogFormat.firstSequence(ofSegment: name), files[name]?.count ?? 0 > 40, let id = logID(files)
         else { return }
         let later = files.keys.compactMap { LogFormat.firstSequence(ofSegment: $0) }.filter { $0 > first }.min()
-        let watermark = world.watermark(of: id) ?? 0
+        let watermark = world.watermark(of: id, in: tables) ?? 0
         guard let later, later - 1 <= watermark else {
             return world.findings.add("trimmed: \(name) goes, the table has the log up to \(watermark)")
         }
+    }
+
+    /// What the second table lacks of a segment that goes while it is left out it need not have.
+    private static func excuse(_ segment: [UInt8], _ world: SimulatedWorld, _ files: [String: [UInt8]]) {
+        guard let side = world.sideTable, let id = logID(files) else { return }
+        let watermark = world.watermark(of: id, in: [side]) ?? 0
+        var at = LogFormat.headerBytes
+        while at + LogFormat.frameHeaderBytes < segment.count {
+            let (length, sequence) = segment.withUnsafeBytes { raw in
+                (
+                    Int(raw.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self).littleEndian),
+                    raw.loadUnaligned(fromByteOffset: at + 8, as: UInt64.self).littleEndian
+                )
+            }
+            at += LogFormat.frameHeaderBytes
+            guard length > 0, at + length <= segment.count else { return }
+            let record = Array(segment[at..<at + length])
+            at += length
+            guard sequence > watermark else { continue }
+            do {
+                let ids = try EventRecord.events(record).map(\.id)
+                world.ledger.withLock { $0.passedOver.formUnion(ids) }
+            } catch {
+                world.findings.add("a record of a segment that goes cannot be read: \(error)")
+            }
+        }
+    }
+
+    private static func logID(_ files: [String: [UInt8]]) -> UUID? {
+        files[LogFormat.identityName].flatMap { $0.count > 24 ? UUID(bytes: $0[8..<24]) : nil }
     }
 }
 

@@ -17,7 +17,7 @@ struct SimulationOracle: Sendable {
                 side,
                 SimulatedWorld.Ledger(
                     sent: ledger.sent.filter { $0.hasSuffix("0") },
-                    acknowledged: ledger.acknowledged.filter { $0.hasSuffix("0") }))
+                    acknowledged: ledger.acknowledged.subtracting(ledger.passedOver).filter { $0.hasSuffix("0") }))
         }
     }
 

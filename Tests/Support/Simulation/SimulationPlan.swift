@@ -28,6 +28,8 @@ package struct SimulationPlan: Sendable {
     package var makesTable = false
     /// Events of the type t0 go to a second table too.
     package var hasSideTable = false
+    /// Lives of the collectors feed it from their start, later, or not at all.
+    package var leavesSideTableOut = false
     /// A copy of one machine's disk comes to life beside it.
     package var copiesMachine = false
     /// The copy's first life reaches nothing but its senders.

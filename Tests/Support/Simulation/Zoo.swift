@@ -1,10 +1,13 @@
+import Batching
 import Bytes
 import Clocks
+import Committing
 import IcebergCatalog
 import IcebergSpec
 import IcebergTable
 import ObjectStore
 import Synchronization
+import WriteAheadLog
 
 extension SimulatedWorld {
     package typealias Ports = (catalog: any TableCatalog, store: any ObjectStore)
@@ -306,4 +309,27 @@ private struct RefreshingCatalog: AlteredCatalog {
         }
         return moved
     }
+}
+
+/// Claims through the end of the log.
+struct GreedySink: BatchSink {
+    let sink: any BatchSink
+    let log: any RecordLog
+
+    func readWatermark() async throws(CommitError) -> UInt64? { try await sink.readWatermark() }
+    func commit(_ batch: SealedBatch) async throws(CommitError) -> TableCommitter.Outcome {
+        try await sink.commit(batch)
+    }
+    func advance(
+        from watermark: UInt64?, through sequence: UInt64
+    ) async throws(CommitError) -> TableCommitter.Outcome {
+        try await sink.advance(from: watermark, through: sequence)
+    }
+    func claim(
+        after watermark: UInt64?, through sequence: UInt64
+    ) async throws(CommitError) -> TableCommitter.Outcome {
+        try await sink.claim(after: watermark, through: max(sequence, log.status.syncedThrough))
+    }
+    func rowEncoder() async -> RowEncoder? { await sink.rowEncoder() }
+    func logBegins(with sequence: UInt64) async { await sink.logBegins(with: sequence) }
 }

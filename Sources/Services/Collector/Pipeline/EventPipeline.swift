@@ -58,11 +58,13 @@ package final class EventPipeline: Sendable {
         self.progress = progress
         self.log = log
         reader = LogReader(log: log, keysMax: configuration.dedupWindowSeconds > 0 ? Self.recentKeysMax : 0)
+        let targets = TargetsFile(storage: storage, logger: logger)
         trimmer = LogTrimmer(
-            log: log, reader: reader, journal: journal, dedupWindowSeconds: configuration.dedupWindowSeconds,
+            log: log, reader: reader, journal: journal, targets: targets,
+            dedupWindowSeconds: configuration.dedupWindowSeconds,
             clock: clock, logger: logger)
         surroundings = TablePipeline.Surroundings(
-            log: log, targets: TargetsFile(storage: storage),
+            log: log, targets: targets,
             budget: MemoryBudget(bytesMax: events.limits.memoryBytesMax),
             commitIntervalMilliseconds: configuration.commitIntervalMilliseconds, clock: clock, random: random,
             logger: logger

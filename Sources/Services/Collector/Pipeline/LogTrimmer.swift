@@ -19,6 +19,7 @@ final class LogTrimmer: Sendable {
     private let log: any RecordLog
     private let reader: LogReader
     private let journal: DedupJournal
+    private let targets: TargetsFile
     private let dedupWindowSeconds: Int64
     private let clock: any WallClock & MonotonicClock
     private let logger: Logger
@@ -28,12 +29,13 @@ final class LogTrimmer: Sendable {
     private static let againMilliseconds: Int64 = 1000
 
     init(
-        log: any RecordLog, reader: LogReader, journal: DedupJournal, dedupWindowSeconds: Int64,
+        log: any RecordLog, reader: LogReader, journal: DedupJournal, targets: TargetsFile, dedupWindowSeconds: Int64,
         clock: any WallClock & MonotonicClock, logger: Logger
     ) {
         self.log = log
         self.reader = reader
         self.journal = journal
+        self.targets = targets
         self.dedupWindowSeconds = dedupWindowSeconds
         self.clock = clock
         self.logger = logger
@@ -73,7 +75,8 @@ final class LogTrimmer: Sendable {
             state.last = Int64(clock.nanoseconds() / 1_000_000)
             return state.trouble != nil
         }
-        let (log, reader, journal, window) = (log, reader, journal, dedupWindowSeconds)
+        let (log, reader, journal, targets, window) = (log, reader, journal, targets, dedupWindowSeconds)
+        let fed = Set(tables.map(\.target.name))
         let seconds = clock.now().milliseconds / 1000
         var trouble: LogError?
         do throws(LogError) {
@@ -81,6 +84,7 @@ final class LogTrimmer: Sendable {
                 let needsSpace = failedBefore || log.status.isShortOfSpace
                 if needsSpace { try journal.removeExpired(windowSeconds: window, now: seconds) }
                 let freed = try log.trim(through: watermark) { segment throws(LogError) in
+                    try targets.passOver(allBut: fed, from: segment.first)
                     guard window > 0 else { return }
                     if let keys = reader.keys(from: segment.first, before: segment.next) {
                         try journal.keep(first: segment.first, keys: keys)

@@ -232,7 +232,9 @@ final class TablePipeline: Sendable {
         var attempt = 0
         while !Task.isCancelled {
             do throws(CommitError) {
-                let watermark = try await claimed(try await target.sink.readWatermark())
+                let said = try await target.sink.readWatermark()
+                await noteBeginning()
+                let watermark = try await claimed(said)
                 let log = surroundings.log.status
                 if let problem = EventPipeline.problem(watermark: watermark, log: log) {
                     throw CommitError(.contradiction, problem)
@@ -266,26 +268,54 @@ final class TablePipeline: Sendable {
         return false
     }
 
-    /// A table new to a log that has lost its beginning claims that none of that was for it. The event table never does:
-    /// every event there was, was.
-    private func claimed(_ watermark: UInt64?) async throws(CommitError) -> UInt64? {
-        let first = surroundings.log.status.firstSequence
-        guard !isEvents, watermark == nil, first > 1 else { return watermark }
-        let isNoted: Bool
+    /// Claims what the log has lost and the table does not have: of a table new to the log all of that, of one that was
+    /// left out while it went what it lacks. The event table never does: every event there was, was for it.
+    private func claimed(_ said: UInt64?) async throws(CommitError) -> UInt64? {
+        var watermark = said
+        while true {
+            let first = surroundings.log.status.firstSequence
+            guard !isEvents, (watermark ?? 0) + 1 < first, try await mayClaim(after: watermark) else {
+                return watermark
+            }
+            surroundings.logger.warn(
+                "a table begins behind the first record of the log",
+                ["table": target.name, "lacks": "\((watermark ?? 0) + 1) to \(first - 1)"])
+            switch try await target.sink.claim(after: watermark, through: first - 1) {
+            case .committed(let receipt): watermark = receipt.watermark
+            case .restart(let after): watermark = after
+            }
+        }
+    }
+
+    private func mayClaim(after watermark: UInt64?) async throws(CommitError) -> Bool {
+        let entry: TargetsFile.Entry?
         do throws(LogError) {
-            isNoted = try await surroundings.targets.contains(target.name)
+            entry = try await surroundings.targets.entry(of: target.name)
         } catch {
             throw CommitError(error.code == .corrupt ? .contradiction : .unavailable, error.message)
         }
-        guard !isNoted else {
+        switch (entry, watermark) {
+        case (nil, nil): return true
+        case (let entry?, nil) where !entry.hasSaid: return true
+        case (.some, nil):
             throw CommitError(
                 .contradiction,
                 "the table \(target.name) no longer says how far this log is committed: it was rolled back, replaced or "
                     + "edited. Restore the property; going on could lose or double its events")
+        // Before it was left out nothing went that it did not have.
+        case (let entry?, let watermark?): return entry.passedOverFrom.map { watermark + 1 >= $0 } ?? false
+        case (nil, .some): return false
         }
-        switch try await target.sink.advance(from: nil, through: first - 1) {
-        case .committed(let receipt): return receipt.watermark
-        case .restart(let after): return after
+    }
+
+    /// Before the first commit, whose answer may get lost.
+    private func noteBeginning() async {
+        guard !isEvents else { return }
+        do throws(LogError) {
+            try await surroundings.targets.begin(target.name)
+        } catch {
+            // On a full disk: nothing may be trimmed before the table goes on.
+            surroundings.logger.warn("it is tried again when the table has been committed to", ["error": "\(error)"])
         }
     }
 
