@@ -39,7 +39,7 @@ package final class CatalogService: Sendable {
     package struct Table: Sendable {
         let identifier: TableIdentifier
         let head: RegisterHead
-        let file: StoredMetadata
+        package let file: StoredMetadata
     }
 
     /// The chains below `prefix`, by last segment, whatever their state.

@@ -3,7 +3,7 @@ import Glibc
 import Simulation
 
 // Runs worlds of the collector's road from seeds: simulate [count] [first seed]. `SIMULATION_SEEDS=17,42` runs these and
-// prints what happens in them. Exits 1 when anything is found.
+// prints what happens in them; `SIMULATION_SCENARIO=catalog` runs worlds of the catalog. Exits 1 when anything is found.
 
 func say(_ line: String) {
     let bytes = Array("\(line)\n".utf8)
@@ -16,6 +16,8 @@ let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
 let count = arguments.first ?? variable("SIMULATION_COUNT").flatMap { UInt64($0) } ?? 2000
 let first = arguments.dropFirst().first ?? 0
 let bug = variable("SIMULATION_BUG").flatMap { Mistake(rawValue: $0) }
+let mistake = variable("SIMULATION_BUG").flatMap { CatalogMistake(rawValue: $0) }
+let isOfCatalog = variable("SIMULATION_SCENARIO") == "catalog"
 let replayed = variable("SIMULATION_SEEDS").map { $0.split(separator: ",").compactMap { UInt64($0) } }
 
 let clock = SystemClock()
@@ -26,8 +28,11 @@ let scenarios =
     (bug?.scenario ?? variable("SIMULATION_SCENARIO").flatMap { Scenario(rawValue: $0) }).map { [$0] }
     ?? Scenario.allCases
 for seed in replayed ?? Array(first..<first + count) {
-    let result = try Simulation.run(
-        scenarios[Int(seed) % scenarios.count], seed: seed, bug: bug, tracing: replayed != nil)
+    let result =
+        isOfCatalog
+        ? try CatalogSimulation.run(seed: seed, mistake: mistake, tracing: replayed != nil)
+        : try Simulation.run(
+            scenarios[Int(seed) % scenarios.count], seed: seed, bug: bug, tracing: replayed != nil)
     for line in result.trace { say(line) }
     ran += 1
     steps += result.steps
@@ -41,6 +46,6 @@ for seed in replayed ?? Array(first..<first + count) {
 }
 let milliseconds = Double(clock.nanoseconds() - begin) / 1e6
 say(
-    "\(ran) seeds, \(bad) with findings, \(steps) steps, \(acknowledged) events, "
-        + "\(snapshots) snapshots, \(Int(milliseconds)) ms")
+    "\(ran) seeds, \(bad) with findings, \(steps) steps, \(acknowledged) \(isOfCatalog ? "answers" : "events"), "
+        + "\(snapshots) \(isOfCatalog ? "versions" : "snapshots"), \(Int(milliseconds)) ms")
 exit(bad == 0 ? 0 : 1)

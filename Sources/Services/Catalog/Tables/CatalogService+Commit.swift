@@ -8,6 +8,12 @@ extension CatalogService {
         var identifier: TableIdentifier
         var requirements: [TableRequirement]
         var updates: [TableUpdate]
+
+        package init(identifier: TableIdentifier, requirements: [TableRequirement], updates: [TableUpdate]) {
+            self.identifier = identifier
+            self.requirements = requirements
+            self.updates = updates
+        }
     }
 
     /// Commits to a table, or makes a staged one (`assert-create`).

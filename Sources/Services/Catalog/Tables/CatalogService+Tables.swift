@@ -34,6 +34,11 @@ extension CatalogService {
     package struct Creation: Sendable {
         var creation: TableCreation
         var isStaged: Bool
+
+        package init(creation: TableCreation, isStaged: Bool) {
+            self.creation = creation
+            self.isStaged = isStaged
+        }
     }
 
     /// Makes a table. First the metadata file is written, then the register's first live version makes it durable.

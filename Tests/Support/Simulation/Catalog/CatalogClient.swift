@@ -1,0 +1,207 @@
+import Catalog
+import Clocks
+import IcebergCatalog
+import IcebergSpec
+import ObjectStore
+
+/// A client that wants one thing after the other from whichever replica it reaches. What is keyed it asks for again until it
+/// is answered, and appends; the rest once.
+struct CatalogClient: Sendable {
+    let name: String
+    let replicas: [CatalogReplica]
+    let world: CatalogWorld
+
+    func run() async {
+        let process = SimulatedProcess(name, world.trace)
+        for _ in 0..<world.plan.wishesPerClient {
+            await carryOut(draw(), process)
+            await pause(30)
+        }
+    }
+
+    private func pause(_ milliseconds: Int) async {
+        await world.executor.sleep(microseconds: Int64(world.fates.below(milliseconds * 1000 + 1)))
+    }
+
+    private func draw() -> CatalogWish {
+        let table = world.fates.pick(world.tables)
+        var drawn = world.fates.below(world.plan.weights.reduce(0, +))
+        var kind = 0
+        while drawn >= world.plan.weights[kind] {
+            drawn -= world.plan.weights[kind]
+            kind += 1
+        }
+        switch kind {
+        case 0: return .create(table)
+        case 1: return .drop(table)
+        case 2: return .rename(table, world.fates.pick(world.tables))
+        case 3: return .set(table)
+        case 4: return .append(table)
+        case 5:
+            let second = world.fates.pick(world.tables)
+            return .transaction(second == table ? [table] : [table, second])
+        default: return .load(table)
+        }
+    }
+
+    /// Asks until the outcome is known, or may not be asked for again.
+    func carryOut(_ wish: CatalogWish, _ process: SimulatedProcess) async {
+        let number = world.newWish()
+        let key = world.fates.chance(world.plan.keyed) ? "key-\(number)" : nil
+        let begin = world.journal.tick()
+        let keyed = CatalogService.Request(idempotencyKey: world.mistake == .keysForgotten ? nil : key)
+        guard let ask = await request(number, wish, keyed, process) else { return }
+        var isUnknown = false
+        var outcome = CatalogRecord.Outcome.unknown
+        attempts: for _ in 0..<(isRepeatable(wish, key) ? 6 : 1) {
+            switch await call("w\(number) \(wish)", process, ask) {
+            case .success(let reply):
+                outcome = .acknowledged(reply)
+                break attempts
+            case .failure(let error) where error.code == .tooManyRequests: break
+            case .failure(let error) where isUnknown && error.message.hasPrefix(Self.notMade): break
+            case .failure(let error) where error.status < 500:
+                outcome = .refused(error, afterUnknown: isUnknown)
+                break attempts
+            default: isUnknown = true
+            }
+            await pause(60)
+        }
+        world.note(
+            CatalogRecord(
+                number: number, wish: wish, key: key, begin: begin, end: world.journal.tick(), outcome: outcome))
+    }
+
+    /// A commit that was not made since the store is away; whether an earlier attempt was it does not say.
+    private static let notMade = "the commit was not made"
+
+    /// A repeat is recognised by its key, an append also by its snapshot.
+    private func isRepeatable(_ wish: CatalogWish, _ key: String?) -> Bool {
+        switch wish {
+        case .append, .load: true
+        default: key != nil
+        }
+    }
+
+    private typealias Ask = @Sendable (CatalogService) async throws(CatalogError) -> CatalogReply
+
+    /// Nil where nobody knows what became of it.
+    private func call(
+        _ what: String, _ process: SimulatedProcess, _ ask: @escaping Ask
+    ) async -> Result<CatalogReply, CatalogError>? {
+        let replica = world.fates.pick(replicas)
+        let answer = await world.clientNetwork.call(from: process, "to \(replica.name): \(what)") {
+            await replica.take(ask)
+        }
+        switch answer {
+        case .answered(let result): return result
+        case .refused: return .failure(CatalogError(.tooManyRequests, "not sent"))
+        case .unknown: return nil
+        }
+    }
+
+    /// Nil when an append finds nothing to append to.
+    private func request(
+        _ number: Int64, _ wish: CatalogWish, _ request: CatalogService.Request, _ process: SimulatedProcess
+    ) async -> Ask? {
+        let mark = ["w\(number)": "1"]
+        switch wish {
+        case .create(let table):
+            return { (service) async throws(CatalogError) in
+                let creation: CatalogService.Creation
+                do { creation = try world.creation(mark) } catch { throw CatalogError(.badRequest, "\(error)") }
+                let made = try await service.createTable(table, creation, request)
+                return made.table.map { .at($0.file.location) } ?? .done
+            }
+        case .drop(let table):
+            return { (service) async throws(CatalogError) in
+                try await service.dropTable(table, request)
+                return .done
+            }
+        case .rename(let source, let destination):
+            return { (service) async throws(CatalogError) in
+                try await service.renameTable(source, to: destination, request)
+                return .done
+            }
+        case .set(let table):
+            let change = CatalogService.TableChange(
+                identifier: table, requirements: [], updates: [.setProperties(mark)])
+            return { (service) async throws(CatalogError) in
+                .at(try await service.commit(change, request).file.location)
+            }
+        case .append(let table):
+            guard let change = await append(number, table, process) else { return nil }
+            return { (service) async throws(CatalogError) in
+                .at(try await service.commit(change, request).file.location)
+            }
+        case .transaction(let tables):
+            let changes = tables.map {
+                CatalogService.TableChange(identifier: $0, requirements: [], updates: [.setProperties(mark)])
+            }
+            return { (service) async throws(CatalogError) in
+                try await service.commitTransaction(changes, request)
+                return .done
+            }
+        case .load(let table):
+            return { (service) async throws(CatalogError) in .at(try await service.loadTable(table).file.location) }
+        }
+    }
+
+    /// A commit of one file on top of what the client last saw, its manifest list written.
+    private func append(
+        _ number: Int64, _ table: TableIdentifier, _ process: SimulatedProcess
+    ) async -> CatalogService.TableChange? {
+        let store = SimulatedStore(world.journal, world.storeNetwork, process)
+        guard
+            case .success(.at(let location)) = await call(
+                "reads \(table)", process,
+                { (service) async throws(CatalogError) in
+                    .at(try await service.loadTable(table).file.location)
+                })
+        else { return nil }
+        do {
+            let base = try await StoredMetadata.read(location, from: store).metadata
+            var manifests = [Self.manifest(number, base)]
+            if let list = base.currentSnapshot?.manifestList {
+                manifests += try ManifestList.decode(
+                    try await store.get(try store.location(of: list), range: nil).bytes, path: list)
+            }
+            let list = "\(base.location)/metadata/snap-\(number).avro"
+            let bytes = try ManifestList.encode(
+                manifests, formatVersion: base.formatVersion, snapshotID: number,
+                parentSnapshotID: base.currentSnapshotID, sequenceNumber: base.lastSequenceNumber + 1,
+                sync: [UInt8](repeating: 7, count: 16))
+            guard try await store.putIfAbsentProved(try store.location(of: list), bytes) != .differs else { return nil }
+            return Self.change(number, table, base, manifestList: list, at: world.clock.now())
+        } catch {
+            return nil
+        }
+    }
+
+    private static func manifest(_ number: Int64, _ base: TableMetadata) -> ManifestFile {
+        let next = base.lastSequenceNumber + 1
+        var manifest = ManifestFile(
+            path: "\(base.location)/metadata/w\(number).avro", length: 10, partitionSpecID: 0, sequenceNumber: next,
+            minSequenceNumber: next, addedSnapshotID: number)
+        (manifest.addedFilesCount, manifest.existingFilesCount, manifest.deletedFilesCount) = (1, 0, 0)
+        (manifest.addedRowsCount, manifest.existingRowsCount, manifest.deletedRowsCount) = (1, 0, 0)
+        return manifest
+    }
+
+    private static func change(
+        _ number: Int64, _ table: TableIdentifier, _ base: TableMetadata, manifestList: String, at time: Timestamp
+    ) -> CatalogService.TableChange {
+        let snapshot = Snapshot(
+            snapshotID: number, parentSnapshotID: base.currentSnapshotID,
+            sequenceNumber: base.lastSequenceNumber + 1, timestampMilliseconds: time.milliseconds,
+            manifestList: manifestList, summary: ["operation": "append", "added-records": "1"], schemaID: 0)
+        var requirements = [TableRequirement.referenceSnapshotID(reference: "main", snapshotID: base.currentSnapshotID)]
+        if let uuid = base.tableUUID { requirements.append(.tableUUID(uuid)) }
+        return CatalogService.TableChange(
+            identifier: table, requirements: requirements,
+            updates: [
+                .addSnapshot(snapshot), .setSnapshotReference(name: "main", SnapshotReference(snapshotID: number)),
+                .setProperties(["w\(number)": "1"]),
+            ])
+    }
+}

@@ -1,0 +1,115 @@
+import Clocks
+import JSONFormat
+import ObjectStore
+import Synchronization
+
+/// The objects of a world, and every version of every register as it was created. Nothing that decides may change after that.
+final class CatalogJournal: AlteredStore {
+    /// One version of a register.
+    struct Entry: Sendable {
+        let chain: String
+        let version: Int64
+        let json: JSONValue
+        /// Its place in the order of all that happens in the world.
+        let tick: Int64
+    }
+
+    private struct State {
+        var tick: Int64 = 0
+        var entries: [String: Entry] = [:]
+        var decisions: [String: String] = [:]
+        var putAt: [String: Int64] = [:]
+    }
+
+    let memory: MemoryObjectStore
+    var inner: any ObjectStore { memory }
+    private let executor: SimulatedExecutor
+    private let findings: SimulatedFindings
+    private let state = Mutex(State())
+
+    init(clock: any WallClock, executor: SimulatedExecutor, findings: SimulatedFindings) {
+        memory = MemoryObjectStore(clock: clock)
+        self.executor = executor
+        self.findings = findings
+    }
+
+    func tick() -> Int64 {
+        state.withLock { state in
+            state.tick += 1
+            return state.tick
+        }
+    }
+
+    /// Versions of registers of tables, by chain and in order.
+    var chains: [String: [Entry]] {
+        let entries = state.withLock { Array($0.entries.values) }
+        return Dictionary(grouping: entries, by: \.chain).mapValues { $0.sorted { $0.version < $1.version } }
+    }
+
+    func decision(of transaction: String) -> String? { state.withLock { $0.decisions[transaction] } }
+
+    /// When the object was first put, in microseconds of the world.
+    func age(of key: ObjectKey) -> Int64 { executor.now - (state.withLock { $0.putAt[key.rawValue] } ?? 0) }
+
+    func put(
+        _ location: ObjectLocation, _ bytes: [UInt8], condition: PutCondition, contentType: String?
+    ) async throws(ObjectStoreError) -> PutOutcome {
+        let outcome = try await memory.put(location, bytes, condition: condition, contentType: contentType)
+        guard case .stored = outcome else { return outcome }
+        let key = location.key.rawValue
+        let now = executor.now
+        state.withLock { if $0.putAt[key] == nil { $0.putAt[key] = now } }
+        if location.bucket.rawValue == CatalogWorld.catalogBucket { record(key, bytes) }
+        return outcome
+    }
+
+    private func record(_ key: String, _ bytes: [UInt8]) {
+        let json: JSONValue
+        do { json = try JSONValue.parse(bytes) } catch { return findings.add("\(key) is no JSON") }
+        if key.hasPrefix("transactions/") {
+            let id = String(key.dropFirst("transactions/".count))
+            let decision = json["outcome"]?.string ?? "?"
+            let known = state.withLock { state in
+                defer { if state.decisions[id] == nil { state.decisions[id] = decision } }
+                return state.decisions[id]
+            }
+            if let known, known != decision { findings.add("transaction \(id) was \(known), then \(decision)") }
+        } else if key.hasPrefix("tables/"), let slash = key.lastIndex(of: "/"),
+            let version = Int64(key[key.index(after: slash)...])
+        {
+            let next = tick()
+            let entry = Entry(chain: String(key[..<slash]), version: version, json: json, tick: next)
+            let known = state.withLock { state in
+                defer { if state.entries[key] == nil { state.entries[key] = entry } }
+                return state.entries[key]
+            }
+            if let known, known.json != json { findings.add("the register entry \(key) was written twice") }
+        }
+    }
+}
+
+extension CatalogWorld {
+    /// The objects as a replica sees them: its lists may be behind.
+    func bucket(of process: SimulatedProcess) -> any ObjectStore {
+        plan.staleLists == 0 ? journal : StaleLists(journal: journal, random: fates, perThousand: plan.staleLists)
+    }
+}
+
+/// Lists do not always show what was put in the last 20 milliseconds.
+private struct StaleLists: AlteredStore {
+    let journal: CatalogJournal
+    let random: SimulatedRandom
+    let perThousand: Int
+    var inner: any ObjectStore { journal }
+
+    func list(
+        _ bucket: BucketName, prefix: String, delimiter: String?, startAfter: String?, limit: Int
+    ) async throws(ObjectStoreError) -> ObjectPage {
+        let page = try await journal.list(
+            bucket, prefix: prefix, delimiter: delimiter, startAfter: startAfter, limit: limit)
+        guard random.chance(perThousand) else { return page }
+        return ObjectPage(
+            objects: page.objects.filter { journal.age(of: $0.key) > 20_000 }, commonPrefixes: page.commonPrefixes,
+            next: page.next)
+    }
+}

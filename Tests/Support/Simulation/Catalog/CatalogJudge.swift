@@ -1,0 +1,149 @@
+import IcebergCatalog
+import IcebergSpec
+import ObjectStore
+import Synchronization
+
+/// Judges a world of the catalog from outside, once everything is at rest.
+struct CatalogJudge {
+    let world: CatalogWorld
+    let history: CatalogHistory
+    private let records: [CatalogRecord]
+
+    init(_ world: CatalogWorld) {
+        self.world = world
+        history = CatalogHistory(world.journal)
+        records = world.records.withLock { $0 }
+    }
+
+    func judge() async {
+        for finding in history.findings { world.findings.add(finding) }
+        let files = await metadataFiles()
+        judgeLines(files)
+        judgePlaces()
+        judgeMarks(files)
+        judgeKeys()
+        await judgeManifests(files)
+        CatalogReads(history: history, records: records, findings: world.findings).judge()
+    }
+
+    /// Every metadata file that counted at some time.
+    private func metadataFiles() async -> [String: TableMetadata] {
+        var files: [String: TableMetadata] = [:]
+        for location in Set(history.chains.values.joined().compactMap(\.location)) {
+            do throws(CatalogError) {
+                files[location] = try await StoredMetadata.read(location, from: world.journal.memory).metadata
+            } catch {
+                world.findings.add("\(location), which a register names, cannot be read: \(error.code)")
+            }
+        }
+        return files
+    }
+
+    /// Every state of a table was made from the one before.
+    private func judgeLines(_ files: [String: TableMetadata]) {
+        for (chain, states) in history.chains {
+            for (last, next) in zip(states, states.dropFirst()) {
+                guard let before = last.location, let after = next.location, before != after, last.uuid == next.uuid
+                else { continue }
+                guard files[after]?.metadataLog.last?.metadataFile == before else {
+                    world.findings.add("\(chain) version \(next.version) was not made from version \(last.version)")
+                    continue
+                }
+            }
+        }
+    }
+
+    /// A table is in one place at a time, and goes only when it is dropped.
+    private func judgePlaces() {
+        var heads: [String: [String]] = [:]
+        var last: [String: (tick: Int64, isDropped: Bool)] = [:]
+        for (chain, states) in history.chains {
+            if let uuid = states.last?.uuid { heads[uuid, default: []].append(chain) }
+            for (before, after) in zip(states, states.dropFirst()) {
+                let left = before.uuid != after.uuid ? before.uuid : nil
+                for (uuid, isGone) in [(left, true), (after.uuid, false)] {
+                    guard let uuid, (last[uuid]?.tick ?? -1) <= after.tick else { continue }
+                    last[uuid] = (after.tick, isGone && after.operation != "rename")
+                }
+            }
+        }
+        for places in heads.values where places.count > 1 {
+            world.findings.add("one table is \(places.sorted().joined(separator: " and "))")
+        }
+        for (uuid, end) in last where heads[uuid] == nil && !end.isDropped {
+            world.findings.add("the table \(uuid) is nowhere, and was not dropped")
+        }
+    }
+
+    // MARK: - Marks
+
+    /// Marks by table, as it was at its last.
+    private func lastStates(_ files: [String: TableMetadata]) -> [String: TableMetadata] {
+        var newest: [String: (tick: Int64, metadata: TableMetadata)] = [:]
+        for state in history.chains.values.joined() {
+            guard let uuid = state.uuid, let metadata = state.location.flatMap({ files[$0] }),
+                newest[uuid]?.tick ?? -1 <= state.tick
+            else { continue }
+            newest[uuid] = (state.tick, metadata)
+        }
+        return newest.mapValues(\.metadata)
+    }
+
+    private func judgeMarks(_ files: [String: TableMetadata]) {
+        let last = lastStates(files)
+        for record in records where record.wish.marks > 0 {
+            let marked = last.filter { $0.value.properties[record.mark] != nil }.keys
+            let found = marked.count
+            switch record.outcome {
+            case .acknowledged where found != record.wish.marks: world.findings.add("\(record), found \(found) times")
+            case .refused(_, afterUnknown: false) where found > 0: world.findings.add("\(record), found \(found) times")
+            // A repeat that is refused says that the first attempt did not take place either.
+            case .refused(_, afterUnknown: true) where found > 0 && (record.key != nil || stayed(marked, record)):
+                world.findings.add("\(record), the first attempt took place")
+            case .unknown where found > 0 && found != record.wish.marks:
+                world.findings.add("\(record), found \(found) times")
+            default: continue
+            }
+        }
+    }
+
+    /// Whether the table that the append was made to kept its name meanwhile: without a key a repeat finds it by nothing else.
+    private func stayed(_ marked: some Collection<String>, _ record: CatalogRecord) -> Bool {
+        let states = history.states(of: record.wish.table)
+        let first = states.lastIndex { $0.tick <= record.begin } ?? 0
+        return states[first...].allSatisfy { $0.tick > record.end || $0.uuid.map { marked.contains($0) } ?? false }
+    }
+
+    /// What was asked for again took place once.
+    private func judgeKeys() {
+        var seen: [String: Set<String>] = [:]
+        for (chain, states) in history.chains {
+            for state in states {
+                for key in state.keys {
+                    seen[key, default: []].insert(state.transaction ?? "\(chain) \(state.version)")
+                }
+            }
+        }
+        for (key, places) in seen where places.count > 1 {
+            world.findings.add("\(key) took place \(places.count) times: \(places.sorted().joined(separator: ", "))")
+        }
+    }
+
+    /// Every append whose mark is there has its file there.
+    private func judgeManifests(_ files: [String: TableMetadata]) async {
+        for metadata in lastStates(files).values {
+            guard let list = metadata.currentSnapshot?.manifestList else { continue }
+            do {
+                let object = try await world.journal.memory.get(try world.journal.location(of: list), range: nil)
+                let names = Set(
+                    try ManifestList.decode(object.bytes, path: list).map { $0.path.split(separator: "/").last ?? "" })
+                for case let record in records where metadata.properties[record.mark] != nil {
+                    guard case .append = record.wish, !names.contains("\(record.mark).avro") else { continue }
+                    world.findings.add("\(record): its manifest is not in the table")
+                }
+            } catch {
+                world.findings.add("\(list) cannot be read: \(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import JSONFormat
+import ObjectStore
+import Synchronization
+
+/// What a catalog on an object store can get wrong, put in on purpose between the catalog and its store. Each must be found.
+package enum CatalogMistake: String, CaseIterable, Sendable {
+    /// After an unknown outcome the put is made again without its condition.
+    case blindRetry
+    /// The metadata file is deleted when it is not known whether the register names it.
+    case discardAfterUnknown
+    /// A put whose outcome is not known counts as not made.
+    case unknownIsRefused
+    /// Whether there is a newer version is asked only now and then.
+    case cachedHead
+    /// Whoever decides a transaction last is right.
+    case decidedTwice
+    /// What is still to be decided counts at once.
+    case pendingCounts
+    /// The commit is answered before it is durable.
+    case answeredBeforePut
+    /// The store looks, and then writes.
+    case lookThenPut
+    /// Nobody writes down whose request made a version.
+    case keysForgotten
+
+    /// A seed that shows it, tried first.
+    package var known: UInt64? { nil }
+}
+
+extension CatalogWorld {
+    func altered(_ store: SimulatedStore) -> any ObjectStore {
+        guard let mistake else { return store }
+        return MistakenStore(store: store, mistake: mistake, executor: executor)
+    }
+}
+
+private final class MistakenStore: AlteredStore {
+    private let store: SimulatedStore
+    private let mistake: CatalogMistake
+    private let executor: SimulatedExecutor
+    private let missing = Mutex<[ObjectLocation: Int64]>([:])
+    var inner: any ObjectStore { store }
+
+    init(store: SimulatedStore, mistake: CatalogMistake, executor: SimulatedExecutor) {
+        self.store = store
+        self.mistake = mistake
+        self.executor = executor
+    }
+
+    func get(_ location: ObjectLocation, range: Range<Int64>?) async throws(ObjectStoreError) -> StoredObject {
+        if mistake == .pendingCounts, location.key.rawValue.hasPrefix("transactions/") {
+            return try await getDecided(location, range: range)
+        }
+        guard mistake == .cachedHead, location.key.rawValue.hasPrefix("tables/") else {
+            return try await store.get(location, range: range)
+        }
+        let notFound = ObjectStoreError(.notFound, "\(location.key)")
+        if let since = missing.withLock({ $0[location] }), executor.now - since < 100_000 { throw notFound }
+        do {
+            return try await store.get(location, range: range)
+        } catch {
+            let now = executor.now
+            if error.code == .notFound { missing.withLock { $0[location] = now } }
+            throw error
+        }
+    }
+
+    private func getDecided(
+        _ location: ObjectLocation, range: Range<Int64>?
+    ) async throws(ObjectStoreError) -> StoredObject {
+        do {
+            return try await store.get(location, range: range)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return StoredObject(bytes: Array(#"{"outcome":"committed"}"#.utf8), etag: "none")
+        }
+    }
+
+    func put(
+        _ location: ObjectLocation, _ bytes: [UInt8], condition: PutCondition, contentType: String?
+    ) async throws(ObjectStoreError) -> PutOutcome {
+        let key = location.key.rawValue
+        missing.withLock { $0[location] = nil }
+        let (isRegister, isDecision) = (key.hasPrefix("tables/"), key.hasPrefix("transactions/"))
+        guard condition == .ifAbsent, isRegister || isDecision else {
+            return try await store.put(location, bytes, condition: condition, contentType: contentType)
+        }
+        func pass(_ bytes: [UInt8], _ condition: PutCondition) async throws(ObjectStoreError) -> PutOutcome {
+            try await store.put(location, bytes, condition: condition, contentType: contentType)
+        }
+        switch mistake {
+        case .decidedTwice where isDecision: return try await pass(bytes, .always)
+        case .answeredBeforePut where isRegister:
+            executor.spawn { [store] in
+                do throws(ObjectStoreError) {
+                    _ = try await store.put(location, bytes, condition: condition, contentType: contentType)
+                } catch { return }
+            }
+            return .stored(etag: "early")
+        case .lookThenPut:
+            guard try await store.head(location) == nil else { return .conditionFailed }
+            return try await pass(bytes, .always)
+        case .blindRetry, .unknownIsRefused, .discardAfterUnknown:
+            do {
+                return try await pass(bytes, condition)
+            } catch {
+                guard error.effect == .unknown else { throw error }
+                return try await recover(from: error, location, bytes)
+            }
+        default: return try await pass(bytes, condition)
+        }
+    }
+
+    private func recover(
+        from error: ObjectStoreError, _ location: ObjectLocation, _ bytes: [UInt8]
+    ) async throws(ObjectStoreError) -> PutOutcome {
+        switch mistake {
+        case .blindRetry: return try await store.put(location, bytes, condition: .always, contentType: nil)
+        case .unknownIsRefused: return .conditionFailed
+        default:
+            if let file = Self.metadataFile(bytes) {
+                let place = try store.location(of: file)
+                try await store.delete(place.bucket, [place.key])
+            }
+            throw error
+        }
+    }
+
+    private static func metadataFile(_ bytes: [UInt8]) -> String? {
+        do { return try JSONValue.parse(bytes)["state"]?["metadata-location"]?.string } catch { return nil }
+    }
+}

@@ -1,0 +1,47 @@
+/// What one world of the catalog is made of and what befalls it: drawn from its seed.
+package struct CatalogPlan: Sendable {
+    package var replicas = 2
+    package var clients = 4
+    package var wishesPerClient = 6
+    package var tables = 3
+    /// Deaths of each replica.
+    package var deaths = 1
+    /// Within this many steps of its life.
+    package var stepsOfLife = 60
+    /// Between replicas and the object store.
+    package var storeFaults = SimulatedNetwork.Faults()
+    /// Between clients and replicas. Nothing there comes late or twice: a client that was refused would not know.
+    package var clientFaults = SimulatedNetwork.Faults()
+    /// How often a list does not show what was put lately, in thousandths.
+    package var staleLists = 0
+    /// How many wishes carry an idempotency key, in thousandths.
+    package var keyed = 500
+    package var skewSeconds = 0
+    /// Whether appends that lost a race are put on top of the winner.
+    package var rebases = false
+    /// How often each wish is drawn: create, drop, rename, set, append, transaction, load.
+    package var weights = [2, 1, 2, 5, 5, 4, 4]
+
+    init(_ random: SimulatedRandom) {
+        replicas = random.pick([1, 2, 2, 2, 3])
+        clients = random.within(2...6)
+        wishesPerClient = random.within(3...9)
+        tables = random.within(1...4)
+        deaths = random.pick([0, 1, 1, 2, 4])
+        stepsOfLife = random.pick([15, 40, 120])
+        storeFaults.refuse = random.pick([0, 0, 30, 100])
+        storeFaults.loseRequest = random.pick([0, 0, 30, 100])
+        storeFaults.loseReply = random.pick([0, 30, 150])
+        storeFaults.failAfter = random.pick([0, 0, 50, 150])
+        storeFaults.late = random.pick([0, 30, 150])
+        storeFaults.duplicate = random.pick([0, 0, 50, 150])
+        clientFaults.refuse = random.pick([0, 0, 50])
+        clientFaults.loseRequest = random.pick([0, 0, 50])
+        clientFaults.loseReply = random.pick([0, 50, 200])
+        staleLists = random.pick([0, 0, 200])
+        keyed = random.pick([0, 500, 1000])
+        skewSeconds = random.pick([0, 0, 5])
+        if random.chance(300) { weights = [1, 0, 0, 3, 6, 0, 2] }
+        if random.chance(200) { weights = [3, 2, 5, 2, 0, 6, 5] }
+    }
+}
