@@ -23,11 +23,12 @@ struct FilePruner {
     }
 
     init(
-        predicate: Predicate?, schema: Schema, metadata: TableMetadata, partitions: Set<PartitionKey>? = nil
+        predicate: Predicate?, schema: Schema, metadata: TableMetadata, partitions: Set<PartitionKey>? = nil,
+        ignoringCase: Bool = false
     ) throws(TableError) {
         let bound: BoundPredicate
         do throws(IcebergError) {
-            bound = try predicate?.bound(to: schema) ?? .alwaysTrue
+            bound = try predicate?.bound(to: schema, ignoringCase: ignoringCase) ?? .alwaysTrue
         } catch {
             throw TableError(error)
         }
@@ -48,6 +49,16 @@ struct FilePruner {
         guard predicate != .alwaysFalse else { return false }
         guard let spec = specs[manifest.partitionSpecID], let summaries = manifest.partitions else { return true }
         return spec.partitions.mightMatch(summaries)
+    }
+
+    /// The delete manifests that may matter to the files that match. Deletes of an unpartitioned spec apply in every
+    /// partition: only those of others can be skipped.
+    func deleteManifests(among manifests: [ManifestFile], in metadata: TableMetadata) -> [ManifestFile] {
+        manifests.filter { manifest in
+            manifest.content == .deletes && manifest.mayHaveLiveFiles
+                && (metadata.partitionSpec(id: manifest.partitionSpecID)?.isUnpartitioned ?? true
+                    || mayMatch(manifest))
+        }
     }
 
     /// By the partition of the file.

@@ -100,7 +100,7 @@ extension ScanPlanner {
     }
 
     /// The snapshots after `start` up to `end`, the oldest first.
-    private static func between(
+    static func between(
         _ start: Int64?, _ end: Int64?, in metadata: TableMetadata
     ) throws(TableError) -> (snapshots: [Snapshot], last: Snapshot?) {
         if let end { try TableChange.requireSnapshot(end, metadata) }

@@ -88,12 +88,7 @@ public struct ScanPlanner: Sendable {
         _ manifests: [ManifestFile], for found: [Matching], in metadata: TableMetadata, _ pruner: FilePruner
     ) async throws(TableError) -> DeleteIndex? {
         guard found.contains(where: { !$0.entries.isEmpty }) else { return nil }
-        // Deletes of an unpartitioned spec apply in every partition: only those of others can be skipped.
-        let wanted = manifests.filter { manifest in
-            manifest.content == .deletes && manifest.mayHaveLiveFiles
-                && (metadata.partitionSpec(id: manifest.partitionSpecID)?.isUnpartitioned ?? true
-                    || pruner.mayMatch(manifest))
-        }
+        let wanted = pruner.deleteManifests(among: manifests, in: metadata)
         guard !wanted.isEmpty else { return nil }
         return DeleteIndex(try await loader.entries(of: wanted, in: metadata).joined(), base: metadata)
     }
