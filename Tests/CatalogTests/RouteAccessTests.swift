@@ -41,6 +41,10 @@ import Testing
         Row("DELETE \(table)", .maintain),
         Row("POST \(table)", .write),
         Row("POST \(table)/metrics", .read),
+        Row("POST \(table)/plan", .read),
+        Row("GET \(table)/plan/{plan-id}", .read),
+        Row("DELETE \(table)/plan/{plan-id}", .read),
+        Row("POST \(table)/tasks", .read, #"{"plan-task":"x"}"#),
         Row(
             "POST tables/rename", .maintain,
             #"{"source":{"namespace":["n"],"name":"t"},"destination":{"namespace":["n"],"name":"u"}}"#),

@@ -8,6 +8,8 @@ public struct CatalogError: Error, Hashable, Sendable, CustomStringConvertible {
         case noSuchNamespace = "NoSuchNamespaceException"
         case noSuchView = "NoSuchViewException"
         case noSuchWarehouse = "NoSuchWarehouseException"
+        case noSuchPlanID = "NoSuchPlanIdException"
+        case noSuchPlanTask = "NoSuchPlanTaskException"
         case notFound = "NotFoundException"
         case alreadyExists = "AlreadyExistsException"
         case namespaceNotEmpty = "NamespaceNotEmptyException"
@@ -31,7 +33,9 @@ public struct CatalogError: Error, Hashable, Sendable, CustomStringConvertible {
             case .badRequest: 400
             case .notAuthorized: 401
             case .forbidden: 403
-            case .noSuchTable, .noSuchNamespace, .noSuchView, .noSuchWarehouse, .notFound: 404
+            case .noSuchTable, .noSuchNamespace, .noSuchView, .noSuchWarehouse, .noSuchPlanID, .noSuchPlanTask,
+                .notFound:
+                404
             case .unsupportedOperation: 406
             case .alreadyExists, .namespaceNotEmpty, .commitFailed: 409
             case .authenticationTimeout: 419

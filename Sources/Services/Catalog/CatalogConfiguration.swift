@@ -12,6 +12,8 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
     /// Secrets by client id.
     let clients: [String: String]
     let vendsCredentials: Bool
+    /// Nil: clients do as they please.
+    let scanPlanning: ScanPlanningMode?
 
     package init(from reader: inout ConfigurationReader) {
         objectStore = reader.section()
@@ -29,6 +31,10 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
         vendsCredentials = reader.bool(
             "CATALOG_VEND_CREDENTIALS", default: isDevelopment,
             "hand the store's own credentials to clients that ask for vended credentials")
+        scanPlanning = reader.optionalParsed(
+            "CATALOG_SCAN_PLANNING", allowed: ScanPlanningMode.allCases.map(\.rawValue).joined(separator: " | "),
+            "where clients must plan scans; the table property scan-planning-mode goes before it"
+        ) { ScanPlanningMode(rawValue: $0) }
     }
 
     private static func isPlainWord(_ text: String) -> Bool {
@@ -68,13 +74,16 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
         return clients
     }
 
-    /// What clients are told of the object store: nothing for a local one, whose locations say it all.
+    /// What clients are told of planning and of the object store: nothing for a local one, whose locations say it all.
     var clientConfig: [String: String] {
-        guard case .s3(let s3) = objectStore.place else { return [:] }
-        return [
-            "s3.endpoint": s3.endpoint, "s3.path-style-access": s3.addressing == .path ? "true" : "false",
-            "s3.region": s3.region, "client.region": s3.region,
-        ]
+        var config: [String: String] = [:]
+        config[ScanPlanningMode.key] = scanPlanning?.rawValue
+        guard case .s3(let s3) = objectStore.place else { return config }
+        config["s3.endpoint"] = s3.endpoint
+        config["s3.path-style-access"] = s3.addressing == .path ? "true" : "false"
+        config["s3.region"] = s3.region
+        config["client.region"] = s3.region
+        return config
     }
 
     /// The store's own credentials, when they may be handed out.

@@ -34,4 +34,21 @@ package enum CatalogLimits {
     package static let operationMillisecondsDefault = 60_000
     package static let operationSecondsMax = 3_600
     package static let requestBodyBytesMax = 64 << 20
+
+    /// A scan whose manifests list no more files is answered whole at once.
+    package static let planFilesInlineMax: Int64 = 1_000
+    /// Files of one answer to a plan or plan task, without column statistics.
+    package static let planFilesPerAnswerMax = 2_000
+    /// Column statistics of all files in one such answer.
+    package static let planStatisticsPerAnswerMax = 200_000
+    /// Plan tasks of one plan, and what they may take together.
+    package static let planTasksMax = 500
+    package static let planTasksBytesMax = 4 << 20
+    /// A plan id is part of a path.
+    package static let planIDBytesMax = 4_096
+    package static let planTaskBytesMax = 64 << 10
+    /// Of a scan as a token holds it, decompressed.
+    package static let planRequestBytesMax = 16 << 20
+    /// Columns named in `select` or `stats-fields`.
+    package static let planColumnsMax = 10_000
 }

@@ -22,11 +22,14 @@ package struct CatalogHarness: Sendable {
     let vending: CredentialVending
     /// Reads manifests, which never change, through a cache of its own.
     let loader: ManifestLoader
+    let planning: ScanPlanning
 
     package init(service: CatalogService, vending: CredentialVending) {
         self.service = service
         self.vending = vending
         loader = ManifestLoader(store: service.warehouse.store)
+        planning = ScanPlanning(
+            loader: loader, key: SigningKey(store: service.registers.store, bucket: service.registers.bucket))
     }
 
     /// Every operation but `config` and `oauth/tokens`, which have no prefix.
@@ -36,6 +39,7 @@ package struct CatalogHarness: Sendable {
             tableEndpoints,
             viewEndpoints,
             commitEndpoints,
+            planEndpoints,
             maintenanceEndpoints,
             operationEndpoints,
             schemaEndpoints,
@@ -80,7 +84,8 @@ package struct CatalogHarness: Sendable {
     ) -> TableDocument {
         let credentials = credentials(for: call, table.file.metadata.location)
         return TableDocument(
-            table: table, snapshots: snapshots, config: tableConfig(credentials), credentials: credentials)
+            table: table, snapshots: snapshots, config: tableConfig(credentials, table.file.metadata.properties),
+            credentials: credentials)
     }
 
     /// The store's own keys open every table, so they are for those only who may do everything.
@@ -90,8 +95,15 @@ package struct CatalogHarness: Sendable {
         call.rights.isUnlimited ? vending.credentials(for: call.request, location) : []
     }
 
-    /// Older clients look for credentials among the settings.
-    func tableConfig(_ credentials: [(prefix: String, config: [String: String])]) -> [String: String] {
-        credentials.reduce(into: service.warehouse.clientConfig) { $0.merge($1.config) { $1 } }
+    /// Older clients look for credentials among the settings. Who is to plan scans is said for all tables by a variable,
+    /// and for one by its property of the same name.
+    func tableConfig(
+        _ credentials: [(prefix: String, config: [String: String])], _ properties: [String: String]
+    ) -> [String: String] {
+        var config = credentials.reduce(into: service.warehouse.clientConfig) { $0.merge($1.config) { $1 } }
+        if let mode = properties[ScanPlanningMode.key].flatMap({ ScanPlanningMode(rawValue: $0) }) {
+            config[ScanPlanningMode.key] = mode.rawValue
+        }
+        return config
     }
 }

@@ -54,9 +54,12 @@ struct TableDocument {
         rest["config"] = JSONValue(config)
         rest["properties"] = JSONValue(properties)
         if !credentials.isEmpty {
-            rest["storage-credentials"] = .array(
-                credentials.map { ["prefix": .string($0.prefix), "config": JSONValue($0.config)] })
+            rest["storage-credentials"] = json(credentials)
         }
         return CatalogReply.document(location: location, metadata: metadata, rest: rest)
+    }
+
+    static func json(_ credentials: [(prefix: String, config: [String: String])]) -> JSONValue {
+        .array(credentials.map { ["prefix": .string($0.prefix), "config": JSONValue($0.config)] })
     }
 }

@@ -71,7 +71,7 @@ extension CatalogHarness {
         return CatalogReply.json(
             bytes: TableDocument.document(
                 location: nil, metadata: metadata.json.serialized(), properties: metadata.properties,
-                config: tableConfig(credentials), credentials: credentials))
+                config: tableConfig(credentials, metadata.properties), credentials: credentials))
     }
 
     /// Takes the standard body, and the relaxed one: schema without ids, bare list as partition spec.
