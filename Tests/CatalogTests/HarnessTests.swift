@@ -252,8 +252,8 @@ extension HarnessTests {
     ) async -> HTTPResponse {
         let rights = Rights(principal: principal)
         do throws(CatalogError) {
-            if request.path == "/v1/oauth/tokens" { return access.issueToken(request) }
-            if !access.isOpen { _ = try access.caller(of: request) }
+            if request.path == "/v1/oauth/tokens" { return await access.issueToken(request) }
+            if !access.isOpen { _ = try await access.caller(of: request) }
             if request.path == "/v1/config" {
                 return try harness.configuration(CatalogCall(request, [:], rights: rights))
             }

@@ -49,6 +49,18 @@ private let time = Timestamp(microseconds: 1_700_000_000_000_000)
         #expect(!said.isEmpty && (place.isEmpty || said.contains(place)), "\(said)")
     }
 
+    @Test func `keys have roles where the service knows of roles, and nowhere else`() throws {
+        let text = keyFile(("etl", "one", #","scopes":{"roles":["writer","night_jobs"]}"#), ("bi", "two", ""))
+        let keys = try KeyFile.parse(Array(text.utf8), hasRoles: true)
+        #expect(keys.map(\.roles) == [["writer", "night_jobs"], []])
+        #expect(throws: JSONError.self) { try KeyFile.parse(Array(text.utf8)) }
+        for role in ["", "a b", "cap:1", String(repeating: "r", count: 64)] {
+            let wrong = keyFile(("a", "k", #","scopes":{"roles":["\#(role)"]}"#))
+            #expect(throws: JSONError.self, "\(role)") { try KeyFile.parse(Array(wrong.utf8), hasRoles: true) }
+        }
+        #expect(KeyFile.newKey(name: "etl", hasRoles: true)["entry"]?["scopes"]?["roles"] == ["reader"])
+    }
+
     @Test func `the file may hold so many keys and no more`() throws {
         let entry = { (number: Int) in
             let digits = String(number)

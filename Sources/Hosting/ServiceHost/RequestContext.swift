@@ -20,7 +20,7 @@ package struct Caller: Hashable, Sendable, CustomStringConvertible {
     package let kind: Kind
     /// For logs: a key's fingerprint, the name of the binding, the principal.
     package let name: String
-    /// What a principal may do, in the service's own terms.
+    /// What a principal or a key may do, in the service's own terms.
     package let roles: Set<String>
     /// What a key is good for; nil for all others.
     package let scopes: KeyScopes?

@@ -169,7 +169,7 @@ package struct WorkerConfiguration: Sendable {
                 variable, "JSON file with hashes of keys and what each may do; read again when it changes")
         else { return nil }
         do {
-            return (path, try KeyFile.parse(try KeyRing.read(path)))
+            return (path, try KeyFile.parse(try KeyRing.read(path), hasRoles: identity.keysHaveRoles))
         } catch {
             reader.refuse(variable, "\(path): \(error)")
             return (path, [])
@@ -198,7 +198,8 @@ package struct WorkerConfiguration: Sendable {
 
     /// The keys at the start, in a form that can read the file again.
     package func keyRing() -> KeyRing {
-        KeyRing(fixed: keys, path: keyFile?.path, fromFile: keyFile?.keys ?? [])
+        KeyRing(
+            fixed: keys, path: keyFile?.path, fromFile: keyFile?.keys ?? [], hasRoles: identity.keysHaveRoles)
     }
 
     private static func readFailpoints(

@@ -18,6 +18,8 @@ package struct WorkerIdentity: Hashable, Sendable {
     package var keyListVariables: [String] = []
     /// The variable that names a file of further keys, if there is one.
     package var keyFileVariable: String?
+    /// Whether the keys of that file have roles, which the service gives a meaning.
+    package var keysHaveRoles = false
     /// Whether pages of other origins are its usual callers: they may then send credentials, which beacons always do.
     package var isForPages = false
     /// Secrets that prove callers in another way: with one of them set, a key is not needed. Without any, staging and
@@ -46,6 +48,8 @@ package struct WorkerIdentity: Hashable, Sendable {
             program: "analytics-catalog", service: "analytics-catalog", binding: BindingName.catalog,
             defaultPort: 8181, summary: "serves the Apache Iceberg REST catalog")
         identity.keyAlternatives = ["CATALOG_TOKENS", "CATALOG_CLIENTS"]
+        identity.keyFileVariable = "CATALOG_KEYS_FILE"
+        identity.keysHaveRoles = true
         return identity
     }()
     package static let compaction = WorkerIdentity(

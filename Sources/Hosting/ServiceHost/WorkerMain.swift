@@ -27,7 +27,7 @@ extension Worker {
             exit(0)
         case .makeKey(let name) where identity.keyFileVariable != nil:
             guard KeyFile.isName(name) else { fail("\(identity.program): \(KeyFile.allowedNames)", 2) }
-            print(KeyFile.newKey(name: name).serializedString())
+            print(KeyFile.newKey(name: name, hasRoles: identity.keysHaveRoles).serializedString())
             exit(0)
         case .makeKey: fail("\(identity.program): --make-key is an option of analytics-collector only", 2)
         case .unknown("--make-key") where identity.keyFileVariable != nil:

@@ -1,5 +1,6 @@
 import Configuration
 import ObjectStore
+import ServiceHost
 
 /// The variables of the catalog worker, besides those of every worker.
 package struct CatalogConfiguration: ConfigurationSection, Sendable {
@@ -8,9 +9,8 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
     let warehouse: String
     /// Besides the source and the processed bucket.
     let otherBuckets: [BucketName]
-    let tokens: [Secret]
-    /// Secrets by client id.
-    let clients: [String: String]
+    let tokens: [AccessKey]
+    let clients: [AccessKey]
     let vendsCredentials: Bool
     /// Nil: clients do as they please.
     let scanPlanning: ScanPlanningMode?
@@ -24,9 +24,15 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
         let buckets = reader.list(
             "CATALOG_WAREHOUSE_BUCKETS", "buckets tables may lie in, besides SOURCE_BUCKET and PROCESSED_BUCKET")
         otherBuckets = Self.buckets(buckets, &reader)
-        tokens = reader.secretList("CATALOG_TOKENS", "bearer tokens of clients, besides ANALYTICS_API_KEY")
-        clients = Self.clients(
-            reader.secretList("CATALOG_CLIENTS", "OAuth clients, each id:secret, for POST /v1/oauth/tokens"), &reader)
+        let tokenTexts = reader.secretList(
+            "CATALOG_TOKENS",
+            "bearer tokens of clients, besides ANALYTICS_API_KEY; admin, or <role>=<token> for reader, writer, maintainer"
+        )
+        tokens = tokenTexts.map { Self.token($0) }
+        let clientTexts = reader.secretList(
+            "CATALOG_CLIENTS",
+            "OAuth clients, each id:secret or <role>=id:secret, for POST /v1/oauth/tokens")
+        clients = Self.clients(clientTexts, &reader)
         let isDevelopment = reader.deploymentEnvironment() == .development
         vendsCredentials = reader.bool(
             "CATALOG_VEND_CREDENTIALS", default: isDevelopment,
@@ -61,17 +67,32 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
         return buckets
     }
 
-    private static func clients(_ texts: [Secret], _ reader: inout ConfigurationReader) -> [String: String] {
-        var clients: [String: String] = [:]
+    private static func token(_ text: Secret) -> AccessKey {
+        let (role, token) = roleAndRest(text)
+        let key = AccessKey(plain: token, scopes: .write)
+        return AccessKey(name: "token-\(key.name)", digest: key.digest, scopes: .write, roles: [role.rawValue])
+    }
+
+    private static func clients(_ texts: [Secret], _ reader: inout ConfigurationReader) -> [AccessKey] {
+        var clients: [AccessKey] = []
         for (index, text) in texts.enumerated() {
-            let parts = text.revealed.split(separator: ":", maxSplits: 1).map(String.init)
+            let (role, rest) = roleAndRest(text)
+            let parts = rest.split(separator: ":", maxSplits: 1).map(String.init)
             guard parts.count == 2 else {
                 reader.refuse("CATALOG_CLIENTS", "entry \(index + 1) is not of the form id:secret")
                 continue
             }
-            clients[parts[0]] = parts[1]
+            let digest = AccessKey(plain: parts[1], scopes: .write).digest
+            clients.append(AccessKey(name: parts[0], digest: digest, scopes: .write, roles: [role.rawValue]))
         }
         return clients
+    }
+
+    /// `reader=…`; without a role before it, admin.
+    private static func roleAndRest(_ text: Secret) -> (role: Role, rest: String) {
+        let parts = text.revealed.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, let role = Role(rawValue: String(parts[0])) else { return (.admin, text.revealed) }
+        return (role, String(parts[1]))
     }
 
     /// What clients are told of planning and of the object store: nothing for a local one, whose locations say it all.

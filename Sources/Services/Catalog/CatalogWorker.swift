@@ -18,15 +18,15 @@ package enum CatalogWorker {
         let service = CatalogService(
             warehouse: warehouse, catalogBucket: objectStore.catalogBucket, clock: worker.clock)
         let access = CatalogAccess(
-            tokens: configuration.tokens.map(\.revealed), clients: configuration.clients, clock: worker.clock)
+            tokens: configuration.tokens, clients: configuration.clients, keys: worker.keys,
+            signingKey: SigningKey(store: store, bucket: objectStore.catalogBucket), clock: worker.clock)
         let probe = ObjectLocation(bucket: objectStore.catalogBucket, key: try ObjectKey("health"))
         worker.health.register("object_store") {
             _ = try await store.head(probe)
             return .healthy
         }
         // Whoever asks may read and write only in development, and only until a key or token is configured.
-        let isOpen =
-            worker.environment == .development && access.isOpen && worker.configuration.keys.isEmpty
+        let isOpen = worker.environment == .development && access.isOpen
         let harness = CatalogHarness(
             service: service, vending: CredentialVending(config: configuration.vendedConfig))
         return harness.routes(access: access, isOpen: isOpen)

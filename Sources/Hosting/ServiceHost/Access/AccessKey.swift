@@ -11,15 +11,19 @@ package struct AccessKey: Hashable, Sendable {
     package let name: String
     package let digest: [UInt8]
     package let scopes: KeyScopes
+    /// What its holder is, in the service's own terms.
+    package let roles: Set<String>
     package let notBefore: Timestamp?
     package let expires: Timestamp?
 
     package init(
-        name: String, digest: [UInt8], scopes: KeyScopes, notBefore: Timestamp? = nil, expires: Timestamp? = nil
+        name: String, digest: [UInt8], scopes: KeyScopes, roles: Set<String> = [], notBefore: Timestamp? = nil,
+        expires: Timestamp? = nil
     ) {
         self.name = name
         self.digest = digest
         self.scopes = scopes
+        self.roles = roles
         self.notBefore = notBefore
         self.expires = expires
     }

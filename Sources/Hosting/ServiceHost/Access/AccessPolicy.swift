@@ -119,7 +119,7 @@ package struct AccessPolicy: Sendable {
 
     private func knownCaller(withKey key: String) throws(ServiceError) -> Caller? {
         switch keys.find(key, at: clock.now()) {
-        case .key(let found): return Caller(kind: .key, name: found.name, scopes: found.scopes)
+        case .key(let found): return Caller(kind: .key, name: found.name, roles: found.roles, scopes: found.scopes)
         case .unknown: return nil
         case .early(let found):
             throw ServiceError.notAuthorized("the API key \(found.name) is not valid yet").counted(as: .keyEarly)

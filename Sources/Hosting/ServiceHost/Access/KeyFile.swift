@@ -9,27 +9,31 @@ import JSONFormat
 ///                 "rate":{"requests":600,"events":60000}},
 ///       "not_before":"2026-01-01T00:00:00Z","expires":"2027-01-01T00:00:00Z"}]
 ///
-/// Only `name` and `sha256` are required; without `routes` a key may write. A member that is not known is refused: a
+/// Only `name` and `sha256` are required; without `routes` a key may write. Where the service gives roles to its callers, `scopes` also
+/// has `"roles":["writer","analysts"]`. A member that is not known is refused: a
 /// misspelt limit would be none.
 package enum KeyFile {
     package static let bytesMax = 4 << 20
     package static let keysMax = 10_000
 
-    package static func parse(_ bytes: [UInt8]) throws(JSONError) -> [AccessKey] {
+    package static let rolesMax = 100
+
+    /// - Parameter hasRoles: whether the service knows of roles.
+    package static func parse(_ bytes: [UInt8], hasRoles: Bool = false) throws(JSONError) -> [AccessKey] {
         let root = JSONCursor(try JSONValue.parse(bytes))
         let elements = try root.elements()
         guard elements.count <= keysMax else { throw root.fail("there may be at most \(keysMax) keys") }
         var keys: [AccessKey] = []
         var seen: Set<[UInt8]> = []
         for element in elements {
-            let key = try self.key(element)
+            let key = try self.key(element, hasRoles)
             guard seen.insert(key.digest).inserted else { throw element.fail("this key is there twice") }
             keys.append(key)
         }
         return keys
     }
 
-    private static func key(_ entry: JSONCursor) throws(JSONError) -> AccessKey {
+    private static func key(_ entry: JSONCursor, _ hasRoles: Bool) throws(JSONError) -> AccessKey {
         try allow(["name", "sha256", "scopes", "not_before", "expires"], in: entry)
         let nameMember = try entry.member("name")
         let name = try nameMember.string()
@@ -43,9 +47,11 @@ package enum KeyFile {
         if let notBefore, let expires, expires <= notBefore {
             throw entry.fail("\"expires\" is not behind \"not_before\"")
         }
-        let scopes = try entry.optional("scopes").map { cursor throws(JSONError) in try self.scopes(cursor) }
+        let scopes = try entry.optional("scopes").map { cursor throws(JSONError) in try self.scopes(cursor, hasRoles) }
+        let roles = try entry.optional("scopes").map { cursor throws(JSONError) in try self.roles(cursor) }
         return AccessKey(
-            name: name, digest: digest, scopes: scopes ?? .write, notBefore: notBefore, expires: expires)
+            name: name, digest: digest, scopes: scopes ?? .write, roles: roles ?? [], notBefore: notBefore,
+            expires: expires)
     }
 
     package static let allowedNames = "a name has 1 to 100 printable ASCII characters, and no space"
@@ -54,8 +60,33 @@ package enum KeyFile {
         (1...100).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 
-    private static func scopes(_ cursor: JSONCursor) throws(JSONError) -> KeyScopes {
-        try allow(["routes", "origins", "types", "rate"], in: cursor)
+    package static let allowedRoles = "a role has 1 to 63 letters, digits, - and _"
+
+    package static func isRole(_ text: String) -> Bool {
+        (1...63).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F: true
+                default: false
+                }
+            }
+    }
+
+    private static func roles(_ scopes: JSONCursor) throws(JSONError) -> Set<String> {
+        guard let cursor = try scopes.optional("roles") else { return [] }
+        let elements = try cursor.elements()
+        guard elements.count <= rolesMax else { throw cursor.fail("a key has at most \(rolesMax) roles") }
+        var roles: Set<String> = []
+        for element in elements {
+            let role = try element.string()
+            guard isRole(role) else { throw element.fail(allowedRoles) }
+            roles.insert(role)
+        }
+        return roles
+    }
+
+    private static func scopes(_ cursor: JSONCursor, _ hasRoles: Bool) throws(JSONError) -> KeyScopes {
+        try allow(Set(["routes", "origins", "types", "rate"] + (hasRoles ? ["roles"] : [])), in: cursor)
         var scopes = KeyScopes.write
         if let routes = try cursor.optional("routes") {
             scopes.routes = []
@@ -117,13 +148,16 @@ package enum KeyFile {
     }
 
     /// What `--make-key` prints: the key, which is nowhere else, and its entry.
-    package static func newKey(name: String, _ random: some RandomSource = SystemRandom()) -> JSONValue {
+    package static func newKey(
+        name: String, hasRoles: Bool = false, _ random: some RandomSource = SystemRandom()
+    ) -> JSONValue {
         let key = AccessKey.generate(random)
         let digest = AccessKey(plain: key, scopes: .write).digest
         return [
             "key": .string(key),
             "entry": [
-                "name": .string(name), "sha256": .string(Hexadecimal.encode(digest)), "scopes": ["routes": ["write"]],
+                "name": .string(name), "sha256": .string(Hexadecimal.encode(digest)),
+                "scopes": hasRoles ? ["roles": ["reader"]] : ["routes": ["write"]],
             ],
         ]
     }

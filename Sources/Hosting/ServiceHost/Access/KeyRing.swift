@@ -20,6 +20,7 @@ package final class KeyRing: Sendable {
         /// By the first eight bytes of the hash. That tells an observer of times at most about hashes, and from a hash no
         /// key can be made.
         var keys: [UInt64: [AccessKey]] = [:]
+        var named: [String: [AccessKey]] = [:]
         var count = 0
         var origins: [OriginPatterns] = []
         /// SHA-256 of the file as it was read last, taken or not.
@@ -29,13 +30,16 @@ package final class KeyRing: Sendable {
 
     private let fixed: [AccessKey]
     private let path: String?
+    private let hasRoles: Bool
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - path: of the file the keys `fromFile` were read from, if there is one.
-    package init(fixed: [AccessKey], path: String? = nil, fromFile: [AccessKey] = []) {
+    ///   - hasRoles: whether keys of the file may have roles.
+    package init(fixed: [AccessKey], path: String? = nil, fromFile: [AccessKey] = [], hasRoles: Bool = false) {
         self.fixed = fixed
         self.path = path
+        self.hasRoles = hasRoles
         state = Mutex(Self.index(fixed + fromFile))
     }
 
@@ -58,6 +62,14 @@ package final class KeyRing: Sendable {
         return .key(found)
     }
 
+    /// The keys of that name which are in force: of a rotation, the old one and the new one.
+    package func keys(named name: String, at now: Timestamp) -> [AccessKey] {
+        let named = state.withLock { $0.named[name] ?? [] }
+        return named.filter { key in
+            (key.notBefore.map { $0 <= now } ?? true) && (key.expires.map { now < $0 } ?? true)
+        }
+    }
+
     /// Whether some key may be used from pages of `origin`. A preflight does not say which key will come.
     package func allows(origin: String) -> Bool {
         state.withLock { $0.origins }.contains { $0.matches(origin) }
@@ -74,7 +86,7 @@ package final class KeyRing: Sendable {
             let digest = Digest.sha256(bytes)
             if state.withLock({ $0.fileDigest == digest }) { return false }
             state.withLock { $0.fileDigest = digest }
-            var next = Self.index(fixed + (try KeyFile.parse(bytes)))
+            var next = Self.index(fixed + (try KeyFile.parse(bytes, hasRoles: hasRoles)))
             next.fileDigest = digest
             state.withLock { $0 = next }
             return true
@@ -103,6 +115,7 @@ package final class KeyRing: Sendable {
         state.count = keys.count
         for key in keys {
             state.keys[prefix(key.digest), default: []].append(key)
+            state.named[key.name, default: []].append(key)
             if let origins = key.scopes.origins { state.origins.append(origins) }
         }
         return state

@@ -16,13 +16,13 @@ struct Rights: Sendable {
     let principal: Principal
 
     /// Whether nothing is forbidden, now and later.
-    var isUnlimited: Bool { principal.role == .admin }
+    var isUnlimited: Bool { principal.capped(principal.role?.privilege) == .administer }
 
     func allows(_ need: Need) async throws(CatalogError) -> Bool {
         // The lists of the warehouse show what may be seen.
         if need == Need(.list, on: .warehouse) { return true }
-        guard let role = principal.role else { return false }
-        return role.privilege >= need.privilege
+        guard let held = principal.capped(principal.role?.privilege) else { return false }
+        return held >= need.privilege
     }
 
     /// - Throws: what the absence of the thing would throw, when it may not be seen; `.forbidden` when no more than that

@@ -10,7 +10,7 @@ extension CatalogHarness {
         router.authenticator = { request in
             guard AccessPolicy.bearerToken(request) != nil, !access.isOpen else { return nil }
             do throws(CatalogError) {
-                return try access.caller(of: request)
+                return try await access.caller(of: request)
             } catch {
                 throw ServiceError(
                     status: error.status, type: error.code.rawValue, error.message,
@@ -18,7 +18,7 @@ extension CatalogHarness {
             }
         }
         router.on(.post, "/v1/oauth/tokens", access: .open, isAudited: true) { context in
-            access.issueToken(context.request)
+            await access.issueToken(context.request)
         }
         let harness = self
         let config = standard(.get, "config", .list) { (call) async throws(CatalogError) in

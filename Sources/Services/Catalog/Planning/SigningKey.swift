@@ -26,6 +26,12 @@ final class SigningKey: Sendable {
         return Array(Digest.hmacSHA256(key: try await value(), message).prefix(Self.signatureByteCount))
     }
 
+    func isSignature(
+        _ signature: [UInt8], of bytes: [UInt8], for purpose: String
+    ) async throws(CatalogError) -> Bool {
+        Digest.constantTimeEquals(try await self.signature(of: bytes, for: purpose), signature)
+    }
+
     /// Creating the object only where there is none decides which replica's key counts; every other one reads it.
     private func value() async throws(CatalogError) -> [UInt8] {
         if let known = key.withLock({ $0 }) { return known }
