@@ -42,7 +42,7 @@ chaos cycles="200":
 simulate count="100000" first="0":
     deploy/simulate.sh {{ count }} {{ first }}
 
-# A benchmark: ack, ingest, parquet, planning
+# A benchmark: ack, catalog, ingest, parquet, planning
 bench name *arguments:
     deploy/bench.sh {{ name }} {{ arguments }}
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a benchmark against named peers in the same run and prints the ratios: bench.sh ack|ingest|parquet|planning [options]
+# Runs a benchmark against named peers in the same run and prints the ratios: bench.sh ack|catalog|ingest|parquet|planning [options]
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -21,6 +21,7 @@ case $name in
         deploy/build.sh
         ;;
     ingest) ANALYTICS_MODULES=Collector,Catalog deploy/build.sh ;;
+    catalog) ANALYTICS_MODULES=Catalog deploy/build.sh --product analytics-catalog ;;
     *) deploy/build.sh ;;
 esac
 export PATH=$tools/bin:$PATH
