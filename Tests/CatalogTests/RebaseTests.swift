@@ -79,6 +79,58 @@ import Testing
         #expect(listed.map(\.minSequenceNumber) == [3, 2, 1])
     }
 
+    @Test func `appends of one group land on top of each other, with one metadata file`() async throws {
+        let memory = try await store()
+        let service = try fixture.service(memory)
+        let ids: [Int64] = [11, 12, 13, 14]
+        for id in ids { try await prepare(id, in: memory) }
+        let group = ids.map {
+            WaitingCommit(change: fixture.append(fixture.events, snapshot: $0, on: nil), request: request)
+        }
+        let outcomes = await service.commitTogether(group, to: try RegisterChain.table(fixture.events))
+        for outcome in outcomes { _ = try outcome.get() }
+        let table = try await fixture.service(memory).loadTable(fixture.events)
+        #expect(table.head.version == 2)
+        #expect(table.file.metadata.snapshots.map(\.parentSnapshotID) == [nil, 11, 12, 13])
+        #expect(table.file.metadata.snapshotLog.map(\.snapshotID) == ids)
+        for (index, snapshot) in table.file.metadata.snapshots.enumerated() {
+            let listed = try await manifests(of: snapshot, in: memory)
+            #expect(listed.map(\.addedSnapshotID) == ids[...index].reversed())
+        }
+    }
+
+    @Test func `a rebased append that is repeated without a key is known by the list its writer gave it`() async throws
+    {
+        let memory = try await store()
+        for id in [Int64(11), 12] { try await prepare(id, in: memory) }
+        let service = try fixture.service(memory)
+        _ = try await service.commit(fixture.append(fixture.events, snapshot: 11, on: nil), request)
+        let change = fixture.append(fixture.events, snapshot: 12, on: nil)
+        let first = try await service.commit(change, request)
+        let second = try await fixture.service(memory).commit(change, request)
+        #expect(second.head.version == first.head.version)
+    }
+
+    @Test func `an append whose new list cannot be written harms no other`() async throws {
+        let memory = try await store()
+        let ids: [Int64] = [11, 12, 13]
+        for id in ids { try await prepare(id, in: memory) }
+        let rule = FaultyObjectStore.Rule(.refuse, on: .put, keyPrefix: "analytics/events/metadata/snap-12-2")
+        let faulty = FaultyObjectStore(wrapping: memory, plan: FaultyObjectStore.Plan(rules: [rule]))
+        let group = ids.map {
+            WaitingCommit(change: fixture.append(fixture.events, snapshot: $0, on: nil), request: request)
+        }
+        let outcomes = await (try fixture.service(faulty)).commitTogether(
+            group, to: try RegisterChain.table(fixture.events))
+        _ = try outcomes[0].get()
+        #expect(throws: CatalogError.self) { try outcomes[1].get() }
+        _ = try outcomes[2].get()
+        let metadata = try await fixture.service(memory).loadTable(fixture.events).file.metadata
+        #expect(metadata.snapshots.map(\.snapshotID) == [11, 13])
+        let listed = try await manifests(of: metadata.currentSnapshot, in: memory)
+        #expect(listed.map(\.addedSnapshotID) == [13, 11])
+    }
+
     @Test func `a commit that sets a watermark is never rebased`() async throws {
         let memory = try await store()
         let service = try fixture.service(memory)

@@ -2,6 +2,11 @@
 package enum CatalogLimits {
     /// Attempts to advance a register against other writers before the commit is refused as lost.
     package static let commitAttemptsMax = 32
+    /// Commits to one table that are made together, and what their requests take together.
+    package static let commitsPerGroupMax = 64
+    package static let groupBytesMax = 4 << 20
+    /// Files of a group of commits written at the same time.
+    package static let commitPutsMax = 16
     /// Register entries looked through, newest first, for the key of a repeated request.
     package static let idempotencyEntriesMax = 64
     /// ISO 8601: how long a client may count on a repeat being recognised.

@@ -1,6 +1,7 @@
 import Clocks
 import IcebergCatalog
 import IcebergSpec
+import IcebergTable
 import ObjectStore
 
 /// The catalog: namespaces and tables, on registers in the catalog bucket. Holds no state of its own but caches, so any
@@ -13,7 +14,11 @@ package final class CatalogService: Sendable {
     let claims: LocationClaims
     let gate: CommitGate
     let clock: any WallClock
+    /// Reads manifest lists and manifests, which never change; those of commits that are being put together too.
+    let loader: ManifestLoader
     let tableLocks = KeyedLock<RegisterChain>()
+    let commits = GroupQueue<RegisterChain, WaitingCommit, CommitResult>(
+        countMax: CatalogLimits.commitsPerGroupMax, costMax: CatalogLimits.groupBytesMax)
 
     package init(warehouse: Warehouse, catalogBucket: BucketName, clock: any WallClock) {
         self.warehouse = warehouse
@@ -21,6 +26,7 @@ package final class CatalogService: Sendable {
         registers = RegisterStore(store: warehouse.store, bucket: catalogBucket, clock: clock)
         files = MetadataStore(store: warehouse.store)
         views = ViewStore(store: warehouse.store)
+        loader = ManifestLoader(store: warehouse.store)
         claims = LocationClaims(registers: registers)
         gate = CommitGate(warehouse: warehouse, clock: clock)
     }

@@ -86,7 +86,8 @@ public final class ManifestCache: Sendable {
         if case .manifest(let entries) = content(.manifest(ManifestKey(file, types))) { entries } else { nil }
     }
 
-    func insert(list files: [ManifestFile], path: String) {
+    /// For a list that is about to be written as well: its location must be one that no other list will have.
+    public func insert(list files: [ManifestFile], path: String) {
         insert(.list(path), .list(files), bytes: 200 + files.count * 400)
     }
 

@@ -20,14 +20,14 @@ package struct CatalogHarness: Sendable {
 
     let service: CatalogService
     let vending: CredentialVending
-    /// Reads manifests, which never change, through a cache of its own.
+    /// Reads manifests, which never change, through the service's cache.
     let loader: ManifestLoader
     let planning: ScanPlanning
 
     package init(service: CatalogService, vending: CredentialVending) {
         self.service = service
         self.vending = vending
-        loader = ManifestLoader(store: service.warehouse.store)
+        loader = service.loader
         planning = ScanPlanning(
             loader: loader, key: SigningKey(store: service.registers.store, bucket: service.registers.bucket))
     }

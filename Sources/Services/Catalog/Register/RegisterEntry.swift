@@ -42,8 +42,8 @@ package struct RegisterEntry: Hashable, Sendable {
     /// The state from this version on; with `transaction`, only if that was decided to take place.
     let state: RegisterState
     let transaction: PendingTransaction?
-    /// The `Idempotency-Key` of the request that made it, so that a repeat is recognised by any replica.
-    let idempotencyKey: String?
+    /// The `Idempotency-Key` of every request that had a part in it, so that a repeat is recognised by any replica.
+    let idempotencyKeys: [String]
 
     /// Several registers changed by one decision: each names it, none counts before it is taken.
     struct PendingTransaction: Hashable, Sendable {
@@ -66,7 +66,7 @@ extension RegisterEntry {
         if let transaction {
             object["transaction"] = ["id": .string(transaction.id.description), "before": transaction.before.json]
         }
-        if let idempotencyKey { object["idempotency-key"] = .string(idempotencyKey) }
+        if !idempotencyKeys.isEmpty { object["idempotency-keys"] = .array(idempotencyKeys.map { .string($0) }) }
         return .object(object)
     }
 
@@ -77,7 +77,11 @@ extension RegisterEntry {
         time = Timestamp(milliseconds: try cursor.member("timestamp-ms").integer())
         operation = try cursor.member("operation").string()
         state = try RegisterState(cursor.member("state"))
-        idempotencyKey = try cursor.optional("idempotency-key")?.string()
+        var keys: [String] = []
+        // Entries from before commits were grouped have one.
+        if let key = try cursor.optional("idempotency-key") { keys.append(try key.string()) }
+        for key in try cursor.optional("idempotency-keys")?.elements() ?? [] { keys.append(try key.string()) }
+        idempotencyKeys = keys
         if let pending = try cursor.optional("transaction") {
             transaction = PendingTransaction(
                 id: try pending.member("id").uuid(), before: try RegisterState(pending.member("before")))

@@ -43,6 +43,16 @@ package final class RegisterStore: Sendable {
         return RegisterHead(chain: chain, version: newest.version, entry: newest.entry, decision: decision)
     }
 
+    /// The newest version this process knows of, decided; nil when it would have to ask. It may be out of date: only
+    /// creating the version after it proves that it was not.
+    func remembered(_ chain: RegisterChain) -> RegisterHead? {
+        guard let known = newestSeen.withLock({ $0.value(chain) }) else { return nil }
+        var decision: RegisterDecision?
+        if let transaction = known.entry.transaction { decision = decisions.withLock { $0.value(transaction.id) } }
+        let head = RegisterHead(chain: chain, version: known.version, entry: known.entry, decision: decision)
+        return head.undecided == nil ? head : nil
+    }
+
     /// The newest version with its transaction decided: an undecided one is aborted, since its coordinator may be dead.
     package func settledHead(_ chain: RegisterChain) async throws(CatalogError) -> RegisterHead {
         let head = try await head(chain)
@@ -72,7 +82,7 @@ package final class RegisterStore: Sendable {
         while version > 0, head.version - version < CatalogLimits.idempotencyEntriesMax {
             let known = version == head.version ? head.entry : try await entry(head.chain, version)
             guard let known, known.time.milliseconds >= oldest else { return nil }
-            if known.idempotencyKey == idempotencyKey {
+            if known.idempotencyKeys.contains(idempotencyKey) {
                 guard let transaction = known.transaction else { return known }
                 if try await decision(of: transaction.id) == .committed { return known }
             }
@@ -107,11 +117,20 @@ package final class RegisterStore: Sendable {
         _ head: RegisterHead, to state: RegisterState, operation: String, idempotencyKey: String? = nil,
         in transaction: UUID? = nil
     ) async throws(CatalogError) -> AdvanceOutcome {
+        try await advance(
+            head, to: state, operation: operation, idempotencyKeys: idempotencyKey.map { [$0] } ?? [], in: transaction)
+    }
+
+    /// As the other, with the keys of all requests that have a part in the version.
+    func advance(
+        _ head: RegisterHead, to state: RegisterState, operation: String, idempotencyKeys: [String],
+        in transaction: UUID? = nil
+    ) async throws(CatalogError) -> AdvanceOutcome {
         precondition(head.undecided == nil, "a register is advanced from a settled head")
         let entry = RegisterEntry(
             id: UUID.random(), time: clock.now(), operation: operation, state: state,
             transaction: transaction.map { RegisterEntry.PendingTransaction(id: $0, before: head.state) },
-            idempotencyKey: idempotencyKey)
+            idempotencyKeys: idempotencyKeys)
         let place = try location(head.chain, head.version + 1)
         switch try await putProved(place, entry.json) {
         case .stored, .alreadySame:

@@ -18,79 +18,49 @@ extension CatalogService {
 
     /// Commits to a table, or makes a staged one (`assert-create`).
     ///
-    /// Order of effects: the new metadata file is put, under a random name; then the register's next version, which
-    /// names it, is created if absent. The second put makes the commit durable and decides every race; a crash before
-    /// it leaves an orphan file and the table as it was, a crash after it a commit whose answer got lost. Old metadata
-    /// files are deleted only after it.
+    /// Commits that wait for one table in this replica are made together: each is checked, rebased and applied by
+    /// itself, in the order of arrival, on the state the one before it left in memory; then all that hold become durable
+    /// at once (`CatalogService+Group`). The table returned is the one after all of them.
+    ///
+    /// - Throws: `.commitFailed` and other codes below 500: the commit certainly did not take place;
+    ///   `.commitStateUnknown`: the store does not say.
     package func commit(_ change: TableChange, _ request: Request) async throws(CatalogError) -> Table {
         let chain = try RegisterChain.table(change.identifier)
         var change = change
         change.updates = try gate.admit(change.updates)
-        let checked = change
-        return try await tableLocks.withLock(chain) { () async throws(CatalogError) -> Table in
-            for _ in 0..<CatalogLimits.commitAttemptsMax {
-                if let done = try await self.tryCommit(checked, chain, request) { return done }
-            }
-            throw CatalogError(
-                .commitFailed,
-                "\(checked.identifier): \(CatalogLimits.commitAttemptsMax) times another commit was first")
+        let waiting = WaitingCommit(change: change, request: request)
+        let outcome = await commits.perform(chain, waiting, cost: waiting.estimatedBytes) { group in
+            await tableLocks.withLock(chain) { await commitTogether(group, to: chain) }
         }
+        return try outcome.get()
     }
 
-    /// One attempt; nil when another writer was first.
-    private func tryCommit(
-        _ change: TableChange, _ chain: RegisterChain, _ request: Request
-    ) async throws(CatalogError) -> Table? {
-        let head = try await settledForCommit(chain)
-        if let done = try await repeated(change.identifier, head, request) { return done }
-        guard let state = head.state.table else { return try await commitNew(change, head, request) }
-        guard let base = try await readForCommit(state, at: head) else { return nil }
-        if let done = try await alreadyApplied(change, head, base) { return done }
-        let prepared = try await prepare(change, on: base)
-        guard prepared != base.metadata else {
-            return Table(identifier: change.identifier, head: head, file: base)
-        }
-        try await claimMoved(prepared, from: base.metadata, change.identifier, head)
-        let file = try await files.writeForCommit(prepared, after: base.location)
-        let next = TableState(
-            metadataLocation: file.location, tableUUID: state.tableUUID, location: prepared.location)
-        let outcome = try await registers.advance(
-            head, to: .table(next), operation: "commit", idempotencyKey: request.idempotencyKey)
-        guard case .advanced(let made) = outcome else {
-            await files.discard(file)
-            return nil
-        }
-        await removeSuperseded(base, by: file, of: chain)
-        return Table(identifier: change.identifier, head: made, file: file)
-    }
-
-    /// The metadata after the change, rebased when the table allows it.
-    func prepare(_ change: TableChange, on base: StoredMetadata) async throws(CatalogError) -> TableMetadata {
+    /// What `change` makes of `base`, rebased when the table allows it. Nothing is written.
+    func prepare(_ change: TableChange, on base: TableMetadata) async throws(CatalogError) -> PreparedCommit {
         var updates = change.updates
+        var lists: [Rebase.List] = []
         do {
-            for requirement in change.requirements { try requirement.check(against: base.metadata) }
+            for requirement in change.requirements { try requirement.check(against: base) }
         } catch {
-            let rebase = Rebase(store: warehouse.store)
-            guard let rebased = try await rebase.rebased(change, on: base.metadata) else {
+            guard let rebased = try await Rebase(loader: loader).rebased(change, on: base) else {
                 throw CatalogError(.commitFailed, error.description)
             }
-            updates = rebased
+            updates = rebased.updates
+            lists = [rebased.list]
         }
         let result = try applied(updates, to: base)
-        guard let repaired = try await gate.check(updates, on: base.metadata, giving: result) else { return result }
-        return try applied(repaired, to: base)
+        guard let repaired = try await gate.check(updates, on: base, giving: result) else {
+            return PreparedCommit(metadata: result, lists: lists)
+        }
+        return PreparedCommit(metadata: try applied(repaired, to: base), lists: lists)
     }
 
-    private func applied(_ updates: [TableUpdate], to base: StoredMetadata) throws(CatalogError) -> TableMetadata {
-        do {
-            return try base.metadata.applying(updates, at: clock.now(), previousMetadataFile: base.location)
-        } catch {
-            throw CatalogError(error)
-        }
+    private func applied(_ updates: [TableUpdate], to base: TableMetadata) throws(CatalogError) -> TableMetadata {
+        do { return try base.applying(updates, at: clock.now()) } catch { throw CatalogError(error) }
     }
 
     /// Makes the table that an earlier staged creation described.
-    private func commitNew(
+    func commitNew(
         _ change: TableChange, _ head: RegisterHead, _ request: Request
     ) async throws(CatalogError) -> Table? {
         guard change.requirements.contains(.create) else { throw Self.noSuchTable(change.identifier) }
@@ -124,20 +94,17 @@ extension CatalogService {
         return (0...5).flatMap { wanted in updates.filter { rank($0) == wanted } }
     }
 
-    /// A client that repeats a commit whose answer got lost, without a key, is told that it took place: the snapshot
-    /// it adds is there, with the very manifest list.
-    private func alreadyApplied(
-        _ change: TableChange, _ head: RegisterHead, _ base: StoredMetadata
-    ) async throws(CatalogError) -> Table? {
+    /// Whether the table has every snapshot that `change` adds, with the very manifest list, be it rebased since: a client
+    /// that repeats a commit whose answer got lost, without a key, is told that it took place.
+    static func isApplied(_ change: TableChange, in metadata: TableMetadata) -> Bool {
         var added: [Snapshot] = []
         for case .addSnapshot(let snapshot) in change.updates { added.append(snapshot) }
-        guard !added.isEmpty else { return nil }
-        for snapshot in added {
-            guard let known = base.metadata.snapshot(id: snapshot.snapshotID),
-                known.manifestList == snapshot.manifestList
-            else { return nil }
-        }
-        return Table(identifier: change.identifier, head: head, file: base)
+        return !added.isEmpty
+            && added.allSatisfy { snapshot in
+                guard let known = metadata.snapshot(id: snapshot.snapshotID) else { return false }
+                return known.manifestList == snapshot.manifestList
+                    || known.summary[Rebase.originalListKey] == snapshot.manifestList
+            }
     }
 
     /// A table that moves claims its new location first.

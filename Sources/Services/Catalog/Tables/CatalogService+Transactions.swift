@@ -36,8 +36,10 @@ extension CatalogService {
             }
             var checked = change
             checked.updates = try gate.admit(change.updates)
-            let metadata = try await prepare(checked, on: base)
-            try await claimMoved(metadata, from: base.metadata, change.identifier, head)
+            let prepared = try await prepare(checked, on: base.metadata)
+            try await claimMoved(prepared.metadata, from: base.metadata, change.identifier, head)
+            for list in prepared.lists { try await Rebase(loader: loader).write(list) }
+            let metadata = prepared.metadata == base.metadata ? base.metadata : prepared.metadata.following(base)
             let file = try await files.writeForCommit(metadata, after: base.location)
             written.append((base: base, next: file, chain: head.chain))
             let next = TableState(

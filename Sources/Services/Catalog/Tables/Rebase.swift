@@ -1,6 +1,8 @@
 import Clocks
+import Concurrency
 import IcebergCatalog
 import IcebergSpec
+import IcebergTable
 import ObjectStore
 
 /// Puts an append that lost a race on top of the snapshot that won: the same new manifests, listed together with those
@@ -14,7 +16,16 @@ struct Rebase: Sendable {
     /// Properties below this say how far a log has been committed.
     static let watermarkPrefix = "analytics.log."
 
-    let store: any ObjectStore
+    /// In the summary of a rebased snapshot: the manifest list its writer gave it.
+    static let originalListKey = "rebased-manifest-list"
+
+    let loader: ManifestLoader
+
+    /// A manifest list that is yet to be written. Whoever reads through the loader finds it already.
+    struct List: Sendable {
+        let location: String
+        let bytes: [UInt8]
+    }
 
     /// What a commit of one append consists of.
     private struct Append {
@@ -23,12 +34,11 @@ struct Rebase: Sendable {
         let reference: SnapshotReference
     }
 
-    /// The updates to apply instead; nil when the commit is not to be rebased.
-    ///
-    /// Writes the new manifest list. It is an orphan if the commit loses again.
+    /// The updates to apply instead, and the manifest list they name; nil when the commit is not to be rebased. Nothing is
+    /// written.
     func rebased(
         _ change: CatalogService.TableChange, on base: TableMetadata
-    ) async throws(CatalogError) -> [TableUpdate]? {
+    ) async throws(CatalogError) -> (updates: [TableUpdate], list: List)? {
         guard base.properties[Self.enabledProperty] == "true", base.formatVersion == 2,
             base.lastSequenceNumber < .max,
             let append = Self.append(in: change), onlyTheBranchMoved(change, append, base),
@@ -49,9 +59,23 @@ struct Rebase: Sendable {
         snapshot.sequenceNumber = sequenceNumber
         snapshot.timestampMilliseconds = max(append.snapshot.timestampMilliseconds, current.timestampMilliseconds)
         snapshot.summary = Self.totals(adding: append.snapshot.summary, to: current.summary)
-        snapshot.manifestList = try await write(manifests, for: snapshot, base)
-        return change.updates.map { update in
-            if case .addSnapshot = update { .addSnapshot(snapshot) } else { update }
+        snapshot.summary[Self.originalListKey] = append.snapshot.manifestList
+        let list = try list(of: manifests, for: snapshot, base)
+        snapshot.manifestList = list.location
+        loader.cache.insert(list: manifests, path: list.location)
+        let updates = change.updates.map { update in
+            if case .addSnapshot = update { TableUpdate.addSnapshot(snapshot) } else { update }
+        }
+        return (updates, list)
+    }
+
+    /// Reads the manifest lists of appends that may have to be rebased, together. What cannot be read is found out when it
+    /// is needed.
+    func prefetch(_ changes: [CatalogService.TableChange], for base: TableMetadata) async {
+        guard base.properties[Self.enabledProperty] == "true", changes.count > 1 else { return }
+        let snapshots = changes.compactMap { Self.append(in: $0)?.snapshot }
+        _ = await mapConcurrently(snapshots, limit: CatalogLimits.commitPutsMax) { snapshot in
+            do { _ = try await loader.manifests(of: snapshot) } catch { return }
         }
     }
 
@@ -111,20 +135,17 @@ struct Rebase: Sendable {
     // MARK: - Parts
 
     private func manifests(of snapshot: Snapshot) async throws(CatalogError) -> [ManifestFile] {
-        guard let list = snapshot.manifestList else {
-            throw CatalogError(.commitFailed, "snapshot \(snapshot.snapshotID) has no manifest list to rebase")
-        }
         do {
-            let object = try await store.get(try store.location(of: list), range: nil)
-            return try ManifestList.decode(object.bytes, path: list)
+            return try await loader.manifests(of: snapshot)
         } catch {
-            throw CatalogError(.commitFailed, "the manifest list \(list) cannot be read: \(error)")
+            throw CatalogError(
+                .commitFailed, "the manifest list of snapshot \(snapshot.snapshotID) cannot be read: \(error.message)")
         }
     }
 
-    private func write(
-        _ manifests: [ManifestFile], for snapshot: Snapshot, _ base: TableMetadata
-    ) async throws(CatalogError) -> String {
+    private func list(
+        of manifests: [ManifestFile], for snapshot: Snapshot, _ base: TableMetadata
+    ) throws(CatalogError) -> List {
         let uuid = UUID.random()
         let folder = base.properties["write.metadata.path"] ?? "\(base.location)/metadata"
         let uri = "\(folder)/snap-\(snapshot.snapshotID)-\(snapshot.sequenceNumber)-\(uuid).avro"
@@ -133,10 +154,31 @@ struct Rebase: Sendable {
                 manifests, formatVersion: base.formatVersion, snapshotID: snapshot.snapshotID,
                 parentSnapshotID: snapshot.parentSnapshotID, sequenceNumber: snapshot.sequenceNumber,
                 sync: uuid.bytes)
-            _ = try await store.putIfAbsentProved(try store.location(of: uri), bytes)
-            return uri
+            return List(location: uri, bytes: bytes)
         } catch {
-            throw CatalogError(.commitFailed, "the rebased manifest list \(uri) was not written: \(error)")
+            throw CatalogError(.commitFailed, "the append cannot be rebased: \(error)")
+        }
+    }
+
+    /// Puts a list under its random name. It counts for nobody until a metadata file names it.
+    func write(_ list: List) async throws(CatalogError) {
+        do {
+            _ = try await loader.store.putIfAbsentProved(try loader.store.location(of: list.location), list.bytes)
+        } catch {
+            throw CatalogError(
+                .commitFailed, "the rebased manifest list \(list.location) was not written: \(error.message)")
+        }
+    }
+
+    /// Deletes lists that nothing names, as far as the store allows: the orphan collector finds what stays.
+    func discard(_ lists: [List]) async {
+        for list in lists {
+            do throws(ObjectStoreError) {
+                let place = try loader.store.location(of: list.location)
+                try await loader.store.delete(place.bucket, [place.key])
+            } catch {
+                continue
+            }
         }
     }
 
