@@ -64,6 +64,8 @@ import Testing
         Row("POST \(table)/snapshots/expire", .maintain),
         Row("POST \(table)/rollback", .maintain),
         Row("POST \(table)/validate", .read),
+        Row("POST \(table)/recover", .maintain),
+        Row("GET \(table)/transactions", .read),
         Row("GET schemas", .read),
         Row("GET schemas/{subject}", .read),
         Row("DELETE schemas/{subject}", .maintain),

@@ -38,6 +38,9 @@ package enum CatalogLimits {
     /// What a look at a table may take, unless its caller says otherwise.
     package static let operationMillisecondsDefault = 60_000
     package static let operationSecondsMax = 3_600
+    /// Versions of a register, and metadata files of a folder, that are looked through for one that is whole.
+    package static let recoveryEntriesMax = 1_000
+    package static let transactionsListedMax = 1_000
     package static let requestBodyBytesMax = 64 << 20
 
     /// A scan whose manifests list no more files is answered whole at once.

@@ -9,7 +9,15 @@ extension CatalogHarness {
         [
             extra(.post, "namespaces/{namespace}/tables/{table}/validate", .read) {
                 (call) async throws(CatalogError) in try await validate(call)
-            }
+            },
+            extra(.post, "namespaces/{namespace}/tables/{table}/recover", .maintain) {
+                (call) async throws(CatalogError) in try await recover(call)
+            },
+            extra(.get, "namespaces/{namespace}/tables/{table}/transactions", .read) {
+                (call) async throws(CatalogError) in
+                let limit = try call.number("limit", in: 1...CatalogLimits.transactionsListedMax) ?? 50
+                return CatalogReply.json(try await service.commits(of: try call.table(), limit: limit))
+            },
         ]
     }
 
@@ -33,6 +41,30 @@ extension CatalogHarness {
         object["snapshots"] = .string(wanted.scope.rawValue)
         for member in validated.report.json.object?.members ?? [] { object[member.key] = member.value }
         return CatalogReply.json(.object(object))
+    }
+
+    private func recover(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let body = try call.body()
+        let identifier = try call.table()
+        let wanted = try CatalogCall.reading { () throws(JSONError) -> CatalogService.Recovery in
+            CatalogService.Recovery(
+                whole: try body.choice("whole") ?? .metadata, isDryRun: try body.flag("dry_run"))
+        }
+        let recovered = try await service.recover(identifier, wanted, call.context)
+        return CatalogReply.json(recovered.json(isDryRun: wanted.isDryRun))
+    }
+}
+
+extension CatalogCall {
+    /// A whole number of the query; nil when it is not there.
+    func number(_ name: String, in range: ClosedRange<Int>) throws(CatalogError) -> Int? {
+        guard let text = request.parameter(name), !text.isEmpty else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            throw CatalogError(
+                .badRequest,
+                "\(name) is a whole number from \(range.lowerBound) to \(range.upperBound), not \"\(text.prefix(20))\"")
+        }
+        return number
     }
 }
 

@@ -156,7 +156,7 @@ package final class RegisterStore: Sendable {
         }
     }
 
-    private func decision(of id: UUID) async throws(CatalogError) -> RegisterDecision? {
+    func decision(of id: UUID) async throws(CatalogError) -> RegisterDecision? {
         if let known = decisions.withLock({ $0.value(id) }) { return known }
         let place = try decisionLocation(id)
         do {

@@ -1,0 +1,191 @@
+import Clocks
+import HTTP
+import IcebergCatalog
+import IcebergSpec
+import IcebergTable
+import JSONFormat
+import ObjectStore
+import Testing
+
+@testable import Catalog
+
+/// Tables whose metadata is damaged: `validate` names it, `recover` puts the newest whole metadata in its place.
+@Suite struct RecoverTests {
+    private func table() async throws -> LiveCatalogTable {
+        let live = try await LiveCatalogTable()
+        try await live.append(0..<10)
+        try await live.append(10..<20, type: "click")
+        return live
+    }
+
+    private func location(_ live: LiveCatalogTable) async throws -> String {
+        try await live.service.loadTable(live.table).file.location
+    }
+
+    private func head(_ live: LiveCatalogTable) async throws -> ObjectLocation {
+        let chain = try RegisterChain.table(live.table)
+        let keys = try await live.keys(live.fixture.catalogBucket, chain.prefix + "/")
+        return ObjectLocation(bucket: live.fixture.catalogBucket, key: try #require(keys.max()))
+    }
+
+    @Test func `a table that is whole needs no recovery`() async throws {
+        let live = try await table()
+        #expect(try await live.findings().isEmpty)
+        let before = try await head(live)
+        let answer = try await live.ask("recover")
+        #expect(answer.status == 200)
+        #expect(answer.json["needed"]?.bool == false && answer.json["recovered"]?.bool == false)
+        #expect(try await head(live) == before)
+    }
+
+    @Test(arguments: ["gone", "cut"])
+    func `metadata that cannot be read gives way to the newest that can`(damage: String) async throws {
+        let live = try await table()
+        let location = try await location(live)
+        if damage == "gone" {
+            try await live.delete(location)
+        } else {
+            try await live.rewrite(location) { $0.removeLast($0.count / 2) }
+        }
+        #expect(try await live.findings() == [damage == "gone" ? "metadata-missing" : "metadata-damaged"])
+        let before = try await head(live)
+        let dry = try await live.ask("recover", #"{"dry_run": true}"#)
+        #expect(dry.json["needed"]?.bool == true && dry.json["recovered"]?.bool == false)
+        #expect(try await head(live) == before)
+        let answer = try await live.ask("recover")
+        #expect(answer.json["recovered"]?.bool == true)
+        #expect(answer.json["found-in"]?.string == "register")
+        #expect(answer.json["lost-commits"]?.array?.map { $0["operation"]?.string } == ["commit"])
+        #expect(try await live.ids() == Array(0..<10))
+        #expect(try await live.findings().isEmpty)
+        let again = try await live.ask("recover")
+        #expect(again.json["needed"]?.bool == false)
+    }
+
+    @Test func `when no file of the register is left, the folder is looked through`() async throws {
+        let live = try await table()
+        let metadata = try await live.bytes(try await location(live))
+        let folder = "\(try await live.metadata().location)/metadata"
+        for key in try await live.keys(live.fixture.sourceBucket) where MetadataCandidates.isMetadata(key) {
+            try await live.store.delete(live.fixture.sourceBucket, [key])
+        }
+        #expect(try await live.ask("recover").status == 404)
+        try await live.put("\(folder)/00009-copy.metadata.json", Array(metadata.dropLast(3)))
+        try await live.put("\(folder)/00002-copy.metadata.json", metadata)
+        let answer = try await live.ask("recover")
+        #expect(answer.json["found-in"]?.string == "metadata-folder")
+        #expect(answer.json["metadata-location"]?.string?.hasSuffix("00002-copy.metadata.json") == true)
+        #expect(try await live.ids() == Array(0..<20))
+    }
+
+    @Test func `a register that points nowhere is put right`() async throws {
+        let live = try await table()
+        let place = try await head(live)
+        let entry = try JSONValue.parse(try await live.store.get(place, range: nil).bytes)
+        let text = entry.serializedString().replacing(
+            try await location(live), with: "s3://analytics-source/nowhere.json")
+        _ = try await live.store.put(place, Array(text.utf8), condition: .always, contentType: nil)
+        #expect(try await live.findings() == ["metadata-missing"])
+        let answer = try await live.ask("recover")
+        #expect(answer.json["recovered"]?.bool == true)
+        #expect(try await live.ids() == Array(0..<10))
+    }
+
+    @Test func `a version of the register that is no JSON is written anew, and loses nothing`() async throws {
+        let live = try await table()
+        let wanted = try await location(live)
+        let place = try await head(live)
+        _ = try await live.store.put(place, Array("{\"format".utf8), condition: .always, contentType: nil)
+        #expect(try await live.findings() == ["metadata-damaged"])
+        let stuck = try await live.ask(.get, "/v1/namespaces/analytics/tables/events/transactions")
+        #expect(stuck.json["stuck"]?.array?.map { $0["status"]?.string } == ["damaged"])
+        let answer = try await live.ask("recover")
+        #expect(answer.json["recovered"]?.bool == true)
+        #expect(answer.json["metadata-location"]?.string == wanted)
+        #expect(answer.json["damaged-register-versions"]?.array?.count == 1)
+        #expect(try await live.ids() == Array(0..<20))
+        #expect(try await live.findings().isEmpty)
+        try await LiveCatalogTable.appendFresh(live, 20..<30)
+        #expect(try await live.ids() == Array(0..<30))
+    }
+
+    @Test func `an older version of the register that cannot be read is mended too`() async throws {
+        let live = try await table()
+        let chain = try RegisterChain.table(live.table)
+        let place = ObjectLocation(bucket: live.fixture.catalogBucket, key: try chain.key(2))
+        _ = try await live.store.put(place, [], condition: .always, contentType: nil)
+        let answer = try await live.ask("recover")
+        #expect(answer.json["damaged-register-versions"]?.array == [2])
+        #expect(try await live.ids() == Array(0..<20))
+    }
+
+    @Test func `with manifests asked for, a snapshot that lacks them is not whole`() async throws {
+        let live = try await table()
+        let list = try #require(try await live.metadata().currentSnapshot?.manifestList)
+        try await live.delete(list)
+        #expect(try await live.ask("recover").json["needed"]?.bool == false)
+        let answer = try await live.ask("recover", #"{"whole": "manifests"}"#)
+        #expect(answer.json["recovered"]?.bool == true)
+        #expect(answer.json["lost-snapshot-ids"]?.array?.count == 1)
+        #expect(try await live.ids() == Array(0..<10))
+    }
+
+    @Test func `a table that was dropped is not recovered`() async throws {
+        let live = try await table()
+        try await live.service.dropTable(live.table, CatalogService.Request())
+        #expect(try await live.ask("recover").status == 404)
+        #expect(try await live.ask("validate").status == 404)
+    }
+
+    @Test func `two tables in one location are named`() async throws {
+        let live = try await table()
+        let other = try TableIdentifier(live.fixture.namespace, "other")
+        let head = try await live.service.registers.head(try RegisterChain.table(other))
+        let state = try #require(try await live.service.tableHead(live.table).state.table)
+        _ = try await live.service.registers.advance(head, to: .table(state), operation: "by hand")
+        #expect(try await live.findings() == ["shared-location"])
+        try await live.service.dropTable(other, CatalogService.Request())
+        #expect(try await live.findings().isEmpty)
+    }
+
+    @Test func `commits are listed, the newest first`() async throws {
+        let live = try await table()
+        let answer = try await live.ask(.get, "/v1/namespaces/analytics/tables/events/transactions?limit=2")
+        #expect(answer.json["transactions"]?.array?.map { $0["version"]?.integer } == [3, 2])
+        #expect(answer.json["transactions"]?.array?.map { $0["status"]?.string } == ["committed", "committed"])
+        #expect(answer.json["stuck"]?.array?.isEmpty == true)
+        #expect(
+            try await live.ask(.get, "/v1/namespaces/analytics/tables/none/transactions").status == 404)
+    }
+
+    @Test func `a commit that waits for its decision is stuck until the next one`() async throws {
+        let live = try await table()
+        let head = try await live.service.tableHead(live.table)
+        _ = try await live.service.registers.advance(
+            head, to: head.state, operation: "commit", in: UUID(high: 1, low: 2))
+        let path = "/v1/namespaces/analytics/tables/events/transactions"
+        #expect(try await live.ask(.get, path).json["stuck"]?.array?.map { $0["status"]?.string } == ["undecided"])
+        try await LiveCatalogTable.appendFresh(live, 20..<30)
+        let after = try await live.ask(.get, path)
+        #expect(after.json["stuck"]?.array?.isEmpty == true)
+        #expect(after.json["transactions"]?.array?.map { $0["status"]?.string }.contains("aborted") == true)
+    }
+}
+
+extension LiveCatalogTable {
+    /// Appends through a replica that has just started.
+    static func appendFresh(_ live: LiveCatalogTable, _ ids: Range<Int64>) async throws {
+        let fresh = try live.fixture.service(live.store)
+        let metadata = try await fresh.loadTable(live.table).file.metadata
+        let files = try await live.write(ids)
+        let prepared = try await Append(files: files).prepare(
+            base: metadata, loader: ManifestLoader(store: live.store))
+        for object in prepared.objects {
+            _ = try await live.store.put(object.location, object.bytes, condition: .always, contentType: nil)
+        }
+        _ = try await fresh.commit(
+            CatalogService.TableChange(
+                identifier: live.table, requirements: prepared.requirements, updates: prepared.updates),
+            CatalogService.Request())
+    }
+}
