@@ -20,10 +20,14 @@ struct ServiceFixture {
         catalogBucket = try BucketName("analytics-catalog")
     }
 
-    func service(_ store: any ObjectStore) throws -> CatalogService {
+    func service(
+        _ store: any ObjectStore, dropRetentionHours: Int = CatalogLimits.dropRetentionHours
+    ) throws -> CatalogService {
         let warehouse = try Warehouse(
             name: "analytics", defaultBucket: sourceBucket, buckets: [], store: store, clientConfig: [:])
-        return CatalogService(warehouse: warehouse, catalogBucket: catalogBucket, clock: SystemClock())
+        return CatalogService(
+            warehouse: warehouse, catalogBucket: catalogBucket, clock: SystemClock(),
+            dropRetentionHours: dropRetentionHours)
     }
 
     /// A store with the namespace, and the table when `tables` says so.

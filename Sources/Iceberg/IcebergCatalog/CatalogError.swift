@@ -7,6 +7,7 @@ public struct CatalogError: Error, Hashable, Sendable, CustomStringConvertible {
         case noSuchTable = "NoSuchTableException"
         case noSuchNamespace = "NoSuchNamespaceException"
         case noSuchView = "NoSuchViewException"
+        case noSuchFunction = "NoSuchFunctionException"
         case noSuchWarehouse = "NoSuchWarehouseException"
         case noSuchPlanID = "NoSuchPlanIdException"
         case noSuchPlanTask = "NoSuchPlanTaskException"
@@ -33,8 +34,8 @@ public struct CatalogError: Error, Hashable, Sendable, CustomStringConvertible {
             case .badRequest: 400
             case .notAuthorized: 401
             case .forbidden: 403
-            case .noSuchTable, .noSuchNamespace, .noSuchView, .noSuchWarehouse, .noSuchPlanID, .noSuchPlanTask,
-                .notFound:
+            case .noSuchTable, .noSuchNamespace, .noSuchView, .noSuchFunction, .noSuchWarehouse, .noSuchPlanID,
+                .noSuchPlanTask, .notFound:
                 404
             case .unsupportedOperation: 406
             case .alreadyExists, .namespaceNotEmpty, .commitFailed: 409

@@ -14,6 +14,7 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
     let vendsCredentials: Bool
     /// Nil: clients do as they please.
     let scanPlanning: ScanPlanningMode?
+    let dropRetentionHours: Int
 
     package init(from reader: inout ConfigurationReader) {
         objectStore = reader.section()
@@ -41,6 +42,10 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
             "CATALOG_SCAN_PLANNING", allowed: ScanPlanningMode.allCases.map(\.rawValue).joined(separator: " | "),
             "where clients must plan scans; the table property scan-planning-mode goes before it"
         ) { ScanPlanningMode(rawValue: $0) }
+        dropRetentionHours = reader.int(
+            "CATALOG_DROP_RETENTION_HOURS", in: 0...CatalogLimits.dropRetentionHoursMax,
+            default: CatalogLimits.dropRetentionHours,
+            "how long a dropped table can be brought back; the files of a purged one are deleted then")
     }
 
     private static func isPlainWord(_ text: String) -> Bool {

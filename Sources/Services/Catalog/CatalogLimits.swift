@@ -10,7 +10,19 @@ package enum CatalogLimits {
     /// Register entries looked through, newest first, for the key of a repeated request.
     package static let idempotencyEntriesMax = 64
     /// ISO 8601: how long a client may count on a repeat being recognised.
-    package static let idempotencyLifetime = "PT30M"
+    package static let idempotencyLifetime = "PT\(idempotencyMinutes)M"
+    package static let idempotencyMinutes = 30
+    /// Refusals that are too old to count, removed when another is kept.
+    package static let refusalsRemovedAtOnce = 100
+    /// Dropped tables looked at by one request.
+    package static let droppedTablesListed = 10_000
+    package static let dropRetentionHours = 168
+    package static let dropRetentionHoursMax = 8_760
+    /// How long bringing a dropped table back may take before it counts as given up.
+    package static let restoreMilliseconds: Int64 = 900_000
+    package static let purgeEveryMilliseconds = 600_000
+    /// Of a function's metadata, which its register holds.
+    package static let functionBytesMax = 256 << 10
     /// Register heads and decisions kept in memory.
     package static let cachedHeadsMax = 10_000
     /// Table metadata kept in memory, by size of the files.

@@ -16,11 +16,18 @@ package final class CatalogService: Sendable {
     let clock: any WallClock
     /// Reads manifest lists and manifests, which never change; those of commits that are being put together too.
     let loader: ManifestLoader
+    let refusals: Refusals
+    let dropped: DroppedTables
+    let dropRetentionMilliseconds: Int64
     let tableLocks = KeyedLock<RegisterChain>()
     let commits = GroupQueue<RegisterChain, WaitingCommit, CommitResult>(
         countMax: CatalogLimits.commitsPerGroupMax, costMax: CatalogLimits.groupBytesMax)
 
-    package init(warehouse: Warehouse, catalogBucket: BucketName, clock: any WallClock) {
+    /// - Parameter dropRetentionHours: how long dropped tables can be brought back.
+    package init(
+        warehouse: Warehouse, catalogBucket: BucketName, clock: any WallClock,
+        dropRetentionHours: Int = CatalogLimits.dropRetentionHours
+    ) {
         self.warehouse = warehouse
         self.clock = clock
         registers = RegisterStore(store: warehouse.store, bucket: catalogBucket, clock: clock)
@@ -29,6 +36,10 @@ package final class CatalogService: Sendable {
         loader = ManifestLoader(store: warehouse.store)
         claims = LocationClaims(registers: registers)
         gate = CommitGate(warehouse: warehouse, clock: clock)
+        let documents = CatalogDocuments(store: warehouse.store, bucket: catalogBucket)
+        refusals = Refusals(documents: documents, clock: clock)
+        dropped = DroppedTables(documents: documents, clock: clock)
+        dropRetentionMilliseconds = Int64(dropRetentionHours) * 3_600_000
     }
 
     /// What a request carries besides its content.

@@ -16,7 +16,11 @@ package enum CatalogWorker {
             buckets: Set([objectStore.processedBucket] + configuration.otherBuckets), store: store,
             clientConfig: configuration.clientConfig)
         let service = CatalogService(
-            warehouse: warehouse, catalogBucket: objectStore.catalogBucket, clock: worker.clock)
+            warehouse: warehouse, catalogBucket: objectStore.catalogBucket, clock: worker.clock,
+            dropRetentionHours: configuration.dropRetentionHours)
+        worker.every("purges", milliseconds: CatalogLimits.purgeEveryMilliseconds) {
+            _ = try await service.runPurges()
+        }
         let access = CatalogAccess(
             tokens: configuration.tokens, clients: configuration.clients, keys: worker.keys,
             signingKey: SigningKey(store: store, bucket: objectStore.catalogBucket), clock: worker.clock)

@@ -1,3 +1,4 @@
+import Clocks
 import HTTP
 import IcebergCatalog
 import IcebergSpec
@@ -36,8 +37,16 @@ struct CatalogCall: Sendable {
 
     /// What the service is to know besides the content.
     var context: CatalogService.Request {
-        let key = request.headers["Idempotency-Key"].map { String($0.prefix(200)) }
-        return CatalogService.Request(idempotencyKey: key?.isEmpty == false ? key : nil, origin: origin)
+        CatalogService.Request(idempotencyKey: request.headers["Idempotency-Key"], origin: origin)
+    }
+
+    /// The key that repeats of this request carry too; it is checked before any handler is called.
+    func idempotencyKey() throws(CatalogError) -> UUID? {
+        guard let text = request.headers["Idempotency-Key"] else { return nil }
+        guard let key = UUID(text) else {
+            throw CatalogError(.badRequest, "an Idempotency-Key is a UUID, not \"\(text.prefix(60))\"")
+        }
+        return key
     }
 
     /// The JSON object of the body. An empty body is an empty object.

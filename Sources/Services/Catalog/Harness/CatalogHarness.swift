@@ -16,6 +16,9 @@ package struct CatalogHarness: Sendable {
         let isStandard: Bool
         let need: RouteNeed
         let handler: Handler
+
+        /// Whether a call changes the catalog; one that only looks is not kept from being repeated.
+        var isMutation: Bool { method != .get && method != .head && need.privilege.map { $0 >= .write } ?? true }
     }
 
     let service: CatalogService
@@ -38,6 +41,8 @@ package struct CatalogHarness: Sendable {
             namespaceEndpoints,
             tableEndpoints,
             viewEndpoints,
+            dropEndpoints,
+            functionEndpoints,
             commitEndpoints,
             planEndpoints,
             maintenanceEndpoints,
@@ -60,7 +65,15 @@ package struct CatalogHarness: Sendable {
     /// Answers a call of an endpoint, if its sender may make it.
     func answer(_ endpoint: Endpoint, _ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         for need in try endpoint.need.needs(call) { try await call.rights.require(need) }
-        return try await endpoint.handler(call)
+        guard endpoint.isMutation, let key = try call.idempotencyKey() else { return try await endpoint.handler(call) }
+        let name = "\(call.request.method) \(call.request.path)"
+        try await service.refusals.replay(key, of: name)
+        do {
+            return try await endpoint.handler(call)
+        } catch {
+            await service.refusals.keep(error, key, of: name)
+            throw error
+        }
     }
 
     /// `GET /v1/config`: what this service can do, exactly; clients refuse to call what is not listed.

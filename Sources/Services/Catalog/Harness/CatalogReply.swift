@@ -32,7 +32,7 @@ enum CatalogReply {
         var text: [UInt8] = []
         text.append(utf8: "{\"metadata-location\":\(place.serializedString()),\"metadata\":")
         text += metadata
-        text.append(utf8: ",")
+        text.append(utf8: rest.isEmpty ? "" : ",")
         text += JSONValue.object(rest).serialized().dropFirst()
         return text
     }

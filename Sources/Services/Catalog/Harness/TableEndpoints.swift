@@ -23,10 +23,6 @@ extension CatalogHarness {
                 guard try await service.tableExists(table) else { throw ObjectKind.table.missing(table) }
                 return CatalogReply.empty
             },
-            standard(.delete, "namespaces/{namespace}/tables/{table}", .maintain) { (call) async throws(CatalogError) in
-                try await service.dropTable(try call.table(), call.context)
-                return CatalogReply.empty
-            },
             standard(.post, "tables/rename", .parts(Self.renameNeeds)) { (call) async throws(CatalogError) in
                 try await renameTable(call)
             },

@@ -93,6 +93,10 @@ extension CatalogService {
     func defaultLocation(
         _ identifier: TableIdentifier, _ head: RegisterHead
     ) async throws(CatalogError) -> String {
+        // A dropped table may come back: what follows under its name lies elsewhere.
+        if let last = head.entry?.operation, Self.dropOperations.contains(last) {
+            return try scatteredLocation(identifier)
+        }
         let place = try warehouse.defaultPlace(of: identifier)
         let plain = try warehouse.resolve(place).place
         if try await claims.isFree(plain, for: identifier, head: head) { return place }

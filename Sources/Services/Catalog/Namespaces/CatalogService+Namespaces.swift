@@ -95,16 +95,14 @@ extension CatalogService {
         let chain = try RegisterChain.namespace(name)
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let head = try await registers.settledHead(chain)
-            guard var properties = head.state.namespaceProperties else { throw Self.noSuchNamespace(name) }
-            var change = PropertiesChange(updated: updates.keys.sorted())
-            for key in Set(removals).sorted() {
-                if properties.removeValue(forKey: key) == nil {
-                    change.missing.append(key)
-                } else {
-                    change.removed.append(key)
-                }
+            if let key = request.idempotencyKey, let done = try await registers.change(madeBy: key, upTo: head),
+                done.entry.state.namespaceProperties != nil
+            {
+                let before = try await registers.entry(chain, done.version - 1)?.state.namespaceProperties ?? [:]
+                return Self.changed(before, removals, updates).change
             }
-            properties.merge(updates) { $1 }
+            guard let current = head.state.namespaceProperties else { throw Self.noSuchNamespace(name) }
+            let (properties, change) = Self.changed(current, removals, updates)
             try checkCount(properties)
             let outcome = try await registers.advance(
                 head, to: .namespace(properties: properties), operation: "update-properties",
@@ -112,6 +110,21 @@ extension CatalogService {
             if case .advanced = outcome { return change }
         }
         throw Self.lost("the namespace \(name)")
+    }
+
+    private static func changed(
+        _ properties: [String: String], _ removals: [String], _ updates: [String: String]
+    ) -> (properties: [String: String], change: PropertiesChange) {
+        var properties = properties
+        var change = PropertiesChange(updated: updates.keys.sorted())
+        for key in Set(removals).sorted() {
+            if properties.removeValue(forKey: key) == nil {
+                change.missing.append(key)
+            } else {
+                change.removed.append(key)
+            }
+        }
+        return (properties.merging(updates) { $1 }, change)
     }
 
     // MARK: - Parts
@@ -137,6 +150,10 @@ extension CatalogService {
                 .namespaceNotEmpty,
                 "Namespace \(name) is not empty: it holds the \(first.kind.rawValue.lowercased()) \(first.identifier.name)"
             )
+        }
+        if let function = try await listFunctions(in: name).first {
+            throw CatalogError(
+                .namespaceNotEmpty, "Namespace \(name) is not empty: it holds the function \(function.name)")
         }
         if let child = try await children(of: name).first {
             throw CatalogError(.namespaceNotEmpty, "Namespace \(name) is not empty: it holds the namespace \(child)")

@@ -36,6 +36,16 @@ package struct RegisterChain: Hashable, Sendable {
 
     static let schemasPrefix = "schemas/"
 
+    package static func function(_ function: TableIdentifier) throws(CatalogError) -> RegisterChain {
+        let name = try checked(escape(function.name), of: function.name)
+        return RegisterChain(prefix: try functionsPrefix(of: function.namespace) + name)
+    }
+
+    /// What the chains of a namespace's functions begin with.
+    static func functionsPrefix(of namespace: NamespaceName) throws(CatalogError) -> String {
+        "functions/" + (try segment(of: namespace)) + "/"
+    }
+
     /// The object that holds `version` of this register.
     func key(_ version: Int64) throws(ObjectStoreError) -> ObjectKey {
         let digits = String(version)

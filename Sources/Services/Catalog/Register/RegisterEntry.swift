@@ -7,11 +7,13 @@ package enum RegisterState: Hashable, Sendable {
     case absent
     case table(TableState)
     case view(ViewState)
+    case function(FunctionState)
     case namespace(properties: [String: String])
     case schema(SchemaState)
 
     var table: TableState? { if case .table(let state) = self { state } else { nil } }
     var view: ViewState? { if case .view(let state) = self { state } else { nil } }
+    var function: FunctionState? { if case .function(let state) = self { state } else { nil } }
     var namespaceProperties: [String: String]? { if case .namespace(let properties) = self { properties } else { nil } }
 
     /// Who lies where: of a table or view.
@@ -19,7 +21,7 @@ package enum RegisterState: Hashable, Sendable {
         switch self {
         case .table(let table): (table.tableUUID, table.location)
         case .view(let view): (view.viewUUID, view.location)
-        case .absent, .namespace, .schema: nil
+        case .absent, .namespace, .schema, .function: nil
         }
     }
 }
@@ -98,6 +100,7 @@ extension RegisterState {
         case .namespace(let properties): ["kind": "namespace", "properties": JSONValue(properties)]
         case .schema(let state): state.json
         case .view(let state): state.json
+        case .function(let state): state.json
         case .table(let table):
             [
                 "kind": "table", "metadata-location": .string(table.metadataLocation),
@@ -117,6 +120,7 @@ extension RegisterState {
                     metadataLocation: try cursor.member("metadata-location").string(),
                     tableUUID: try cursor.member("table-uuid").string(),
                     location: try cursor.member("location").string()))
+        case "function": self = .function(try FunctionState(cursor))
         case "view": self = .view(try ViewState(cursor))
         case "schema": self = .schema(try SchemaState(cursor))
         case let other: throw kind.fail("a register state of kind \"\(other)\" is not known to this version")

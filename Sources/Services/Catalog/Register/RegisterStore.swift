@@ -75,16 +75,23 @@ package final class RegisterStore: Sendable {
         }
     }
 
-    /// An entry made by the request with this key within the time that clients may count on; nil when there is none.
+    /// The entry made by the request with this key; see `change(madeBy:upTo:)`.
     func entry(madeBy idempotencyKey: String, upTo head: RegisterHead) async throws(CatalogError) -> RegisterEntry? {
-        let oldest = clock.now().milliseconds - 30 * 60_000
+        try await change(madeBy: idempotencyKey, upTo: head)?.entry
+    }
+
+    /// The version made by the request with this key within the time that clients may count on; nil when there is none.
+    func change(
+        madeBy idempotencyKey: String, upTo head: RegisterHead
+    ) async throws(CatalogError) -> (version: Int64, entry: RegisterEntry)? {
+        let oldest = clock.now().milliseconds - Int64(CatalogLimits.idempotencyMinutes) * 60_000
         var version = head.version
         while version > 0, head.version - version < CatalogLimits.idempotencyEntriesMax {
             let known = version == head.version ? head.entry : try await entry(head.chain, version)
             guard let known, known.time.milliseconds >= oldest else { return nil }
             if known.idempotencyKeys.contains(idempotencyKey) {
-                guard let transaction = known.transaction else { return known }
-                if try await decision(of: transaction.id) == .committed { return known }
+                guard let transaction = known.transaction else { return (version, known) }
+                if try await decision(of: transaction.id) == .committed { return (version, known) }
             }
             version -= 1
         }

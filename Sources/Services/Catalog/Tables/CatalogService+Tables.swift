@@ -109,25 +109,6 @@ extension CatalogService {
         throw Self.lost("the table \(identifier)")
     }
 
-    /// Drops a table: its register says "absent" from its next version on. No file is deleted; a purge is left to
-    /// maintenance, which knows what else may need the files.
-    package func dropTable(_ identifier: TableIdentifier, _ request: Request) async throws(CatalogError) {
-        let chain = try RegisterChain.table(identifier)
-        for _ in 0..<CatalogLimits.commitAttemptsMax {
-            let head = try await registers.settledHead(chain)
-            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
-                done.state == .absent
-            {
-                return
-            }
-            guard head.state.table != nil else { throw Self.noSuchTable(identifier) }
-            let outcome = try await registers.advance(
-                head, to: .absent, operation: "drop", idempotencyKey: request.idempotencyKey)
-            if case .advanced = outcome { return }
-        }
-        throw Self.lost("the table \(identifier)")
-    }
-
     /// Renames a table, for every reader at one instant.
     package func renameTable(
         _ source: TableIdentifier, to destination: TableIdentifier, _ request: Request

@@ -1,0 +1,123 @@
+import Clocks
+import IcebergCatalog
+import JSONFormat
+import ObjectStore
+
+/// A table that was dropped and can still be brought back: the object `dropped/<namespace>/<table>/<version>` in the
+/// catalog bucket, written after the drop, where `<version>` is that of the register's entry that dropped it.
+struct DroppedTable: Sendable {
+    enum Stage: String, Sendable {
+        case dropped
+        /// Its files are being deleted: there is no way back.
+        case purging
+        case restoring
+    }
+
+    let identifier: TableIdentifier
+    let state: TableState
+    let droppedAt: Timestamp
+    /// Whether its files are deleted when the time to bring it back is over.
+    let isPurge: Bool
+    var stage = Stage.dropped
+    /// When it came into its stage.
+    var stageSince: Timestamp
+
+    /// The end of the time in which it can be brought back.
+    func end(retention milliseconds: Int64) -> Timestamp {
+        Timestamp(milliseconds: droppedAt.milliseconds + milliseconds)
+    }
+
+    // MARK: - Keys
+
+    static let prefix = "dropped/"
+
+    /// What the keys of a namespace's dropped tables begin with.
+    static func prefix(of namespace: NamespaceName) throws(CatalogError) -> String {
+        prefix + (try RegisterChain.tablesPrefix(of: namespace)).dropFirst(RegisterChain.allTablesPrefix.count)
+    }
+
+    static func key(_ identifier: TableIdentifier, _ version: Int64) throws(CatalogError) -> String {
+        do {
+            let chain = try RegisterChain.table(identifier)
+            return prefix + (try chain.key(version)).rawValue.dropFirst(RegisterChain.allTablesPrefix.count)
+        } catch let error as CatalogError {
+            throw error
+        } catch {
+            throw CatalogError(.badRequest, "\(error)")
+        }
+    }
+
+    // MARK: - JSON
+
+    var json: JSONValue {
+        [
+            "table": identifier.json, "state": RegisterState.table(state).json,
+            "dropped-at-ms": .integer(droppedAt.milliseconds), "purge": .bool(isPurge),
+            "stage": .string(stage.rawValue), "stage-since-ms": .integer(stageSince.milliseconds),
+        ]
+    }
+}
+
+extension DroppedTable {
+    init(_ document: CatalogDocuments.Document) throws(CatalogError) {
+        do {
+            let cursor = JSONCursor(document.json)
+            guard let state = try RegisterState(cursor.member("state")).table,
+                let stage = Stage(rawValue: try cursor.member("stage").string())
+            else { throw cursor.fail("not the record of a dropped table") }
+            self.init(
+                identifier: try TableIdentifier(json: try cursor.member("table").value), state: state,
+                droppedAt: Timestamp(milliseconds: try cursor.member("dropped-at-ms").integer()),
+                isPurge: try cursor.member("purge").bool(), stage: stage,
+                stageSince: Timestamp(milliseconds: try cursor.member("stage-since-ms").integer()))
+        } catch {
+            throw CatalogError(.internalError, "\(document.key.rawValue) is damaged: \(error)")
+        }
+    }
+}
+
+/// The records of dropped tables.
+struct DroppedTables: Sendable {
+    let documents: CatalogDocuments
+    let clock: any WallClock
+
+    struct Record: Sendable {
+        let table: DroppedTable
+        let key: ObjectKey
+        let etag: String
+    }
+
+    /// Notes that a table was dropped by the entry `version` of its register. Repeating it changes nothing.
+    func add(_ table: DroppedTable, version: Int64) async throws(CatalogError) {
+        _ = try await documents.write(
+            table.json, to: try DroppedTable.key(table.identifier, version), .ifAbsent)
+    }
+
+    /// Those of a namespace, or all; the newest drop of a name last.
+    func records(in namespace: NamespaceName? = nil) async throws(CatalogError) -> [Record] {
+        var prefix = DroppedTable.prefix
+        if let namespace { prefix = try DroppedTable.prefix(of: namespace) }
+        var records: [Record] = []
+        for object in try await documents.list(prefix, limit: CatalogLimits.droppedTablesListed) {
+            guard let document = try await documents.read(object.key) else { continue }
+            records.append(
+                Record(table: try DroppedTable(document), key: document.key, etag: document.etag))
+        }
+        return records
+    }
+
+    /// Moves a record to a stage, unless somebody else has changed it.
+    ///
+    /// - Returns: nil when somebody has.
+    func move(_ record: Record, to stage: DroppedTable.Stage) async throws(CatalogError) -> Record? {
+        var table = record.table
+        table.stage = stage
+        table.stageSince = clock.now()
+        guard try await documents.write(table.json, to: record.key.rawValue, .ifMatch(record.etag)),
+            let written = try await documents.read(record.key)
+        else { return nil }
+        return Record(table: table, key: written.key, etag: written.etag)
+    }
+
+    func remove(_ record: Record) async throws(CatalogError) { try await documents.delete([record.key]) }
+}
