@@ -119,13 +119,11 @@ package struct BatchMachine: Sendable {
         _ record: UnsafeRawBufferPointer, sequence: UInt64, at milliseconds: Int64
     ) throws(EventBodyError) {
         precondition(sequence == nextSequence, "records are taken in order, without gaps")
-        let head = try EventRecord(record)
+        var fields: [(EventContext.Field, Range<Int>)] = []
+        let head = try EventRecord.readHead(record) { fields.append(($0, $1)) }
+        var shared = EventRows.Shared(receivedAt: head.receivedAt)
+        for (field, value) in fields { shared.add(field, value) }
         let eventsBefore = events
-        let fields = EventContext.Field.columns.map { head.context[$0].map { Array($0.utf8) } }
-        let hasContext = fields.contains { $0 != nil }
-        let extensions = EventRows.contextExtensions(head.context)
-        let contextBytes =
-            fields.reduce(0) { $0 + ($1?.count ?? 0) } + extensions.reduce(0) { $0 + $1.name.count + $1.value.count }
         var at = head.eventsOffset
         for _ in 0..<head.count {
             guard let event = EncodedEvent(record, at: at) else {
@@ -136,12 +134,10 @@ package struct BatchMachine: Sendable {
             events += 1
             let index = buffer(for: event, record, at: milliseconds)
             let before = buffers[index].open.bytes
-            buffers[index].open.append(
-                event, in: record, receivedAt: head.context.receivedAt.microseconds, context: fields,
-                hasContext: hasContext, extensions: extensions)
+            buffers[index].open.append(event, in: record, shared)
             let taken = buffers[index].open.bytes - before
             openBytes += taken
-            bytes += taken + contextBytes
+            bytes += taken + shared.bytes
             closeIfFull(index)
         }
         if openBytes >= openBytesNext { closeLargeOnes() }

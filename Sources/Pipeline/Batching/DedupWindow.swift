@@ -43,8 +43,8 @@ package struct DedupWindow: Sendable {
 
     /// Brings into the processor's cache what `insert` will look at. Looks at keys one after the other wait for memory each;
     /// these do not depend on each other and wait together.
-    package mutating func prepare(_ keys: some Sequence<EventKey>) {
-        for key in keys { touched ^= young.peek(key) ^ old.peek(key) }
+    package mutating func prepare(_ events: [EventBatch.Accepted]) {
+        for event in events { touched ^= young.peek(event.key) ^ old.peek(event.key) }
     }
 
     /// Takes back a key whose event was not kept after all.
@@ -64,13 +64,40 @@ package struct DedupWindow: Sendable {
     }
 }
 
-/// Open addressing with linear probing; a key's own bits are its hash, for it is one.
+/// Keys by parts, each a table of its own: only one of many grows at a time, so that nobody waits for millions of keys to be
+/// moved, and no second copy of all of them is in memory meanwhile.
 struct KeyTable: Sendable {
+    private static let partsCount = 64
+    private var parts = [KeyTablePart](repeating: KeyTablePart(), count: KeyTable.partsCount)
+    private(set) var count = 0
+    /// The latest moment set.
+    private(set) var newest: Int64?
+
+    /// The bits by which a part looks keys up are the others.
+    private func part(_ key: EventKey) -> Int { Int(truncatingIfNeeded: key.high) & (Self.partsCount - 1) }
+
+    subscript(key: EventKey) -> Int64? { parts[part(key)][key] }
+
+    /// Something of the entry where the search for the key begins.
+    func peek(_ key: EventKey) -> UInt64 { parts[part(key)].peek(key) }
+
+    mutating func set(_ key: EventKey, _ seconds: Int64) {
+        newest = max(newest ?? seconds, seconds)
+        if parts[part(key)].set(key, seconds) { count += 1 }
+    }
+
+    mutating func remove(_ key: EventKey) {
+        if parts[part(key)].remove(key) { count -= 1 }
+    }
+}
+
+/// Open addressing with linear probing; a key's own bits are its hash, for it is one.
+private struct KeyTablePart: Sendable {
     private struct Entry {
         var low: UInt64 = 0
         var high: UInt64 = 0
         /// Seconds since 1970; `empty`, or `removed`.
-        var seconds: Int64 = KeyTable.empty
+        var seconds: Int64 = KeyTablePart.empty
     }
 
     private static let empty = Int64.min
@@ -78,16 +105,13 @@ struct KeyTable: Sendable {
     private var entries: [Entry] = []
     /// Entries that are not empty.
     private var used = 0
-    private(set) var count = 0
-    /// The latest moment set.
-    private(set) var newest: Int64?
+    private var count = 0
 
     subscript(key: EventKey) -> Int64? {
         guard let index = find(key) else { return nil }
         return entries[index].seconds
     }
 
-    /// Something of the entry where the search for the key begins.
     func peek(_ key: EventKey) -> UInt64 {
         entries.isEmpty ? 0 : entries[Int(truncatingIfNeeded: key.low) & (entries.count - 1)].low
     }
@@ -109,15 +133,16 @@ struct KeyTable: Sendable {
         }
     }
 
-    mutating func set(_ key: EventKey, _ seconds: Int64) {
-        newest = max(newest ?? seconds, seconds)
+    /// - Returns: whether the key is new.
+    mutating func set(_ key: EventKey, _ seconds: Int64) -> Bool {
         if let index = find(key) {
             entries[index].seconds = seconds
-            return
+            return false
         }
         if (used + 1) * 4 > entries.count * 3 { grow() }
         place(Entry(low: key.low, high: key.high, seconds: seconds))
         count += 1
+        return true
     }
 
     private mutating func place(_ entry: Entry) {
@@ -131,14 +156,16 @@ struct KeyTable: Sendable {
     private mutating func grow() {
         let before = entries
         entries = [Entry](
-            repeating: Entry(), count: max(1024, count * 2 > before.count ? before.count * 2 : before.count))
+            repeating: Entry(), count: max(32, count * 2 > before.count ? before.count * 2 : before.count))
         used = 0
         for entry in before where entry.seconds > Self.removed { place(entry) }
     }
 
-    mutating func remove(_ key: EventKey) {
-        guard let index = find(key) else { return }
+    /// - Returns: whether it was there.
+    mutating func remove(_ key: EventKey) -> Bool {
+        guard let index = find(key) else { return false }
         entries[index].seconds = Self.removed
         count -= 1
+        return true
     }
 }

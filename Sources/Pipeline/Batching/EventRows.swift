@@ -46,20 +46,34 @@ package struct EventRows: Sendable {
 
     package init(_ partition: EventPartition) { self.partition = partition }
 
-    /// What of a request's context is stored as extensions, as UTF-8.
-    static func contextExtensions(_ context: EventContext) -> [(name: [UInt8], value: [UInt8])] {
-        EventContext.Field.extensions.compactMap { field in
-            guard let value = context[field], let name = field.extensionName else { return nil }
-            return (Array(name.utf8), Array(value.utf8))
+    /// What a record's events share, and where in the record it lies.
+    struct Shared {
+        let receivedAt: Int64
+        /// By column.
+        private(set) var fields: [(column: Int, value: Range<Int>)] = []
+        /// What each event gets as an extension, unless it brings its own.
+        private(set) var extensions: [(name: [UInt8], value: Range<Int>)] = []
+        /// What a row takes of it.
+        private(set) var bytes = 0
+
+        init(receivedAt: Int64) { self.receivedAt = receivedAt }
+
+        mutating func add(_ field: EventContext.Field, _ value: Range<Int>) {
+            // An empty one counts as missing.
+            guard !value.isEmpty else { return }
+            bytes += value.count
+            if let name = field.extensionName {
+                extensions.append((Array(name.utf8), value))
+                bytes += name.utf8.count
+            } else {
+                fields.append((field.rawValue, value))
+            }
         }
     }
 
-    /// Appends one event. `context` holds the UTF-8 of the request's context, nil where there is none; `extensions` those
-    /// parts of it that each event gets as extensions, unless it brings its own.
-    mutating func append(
-        _ event: EncodedEvent, in raw: UnsafeRawBufferPointer, receivedAt moment: Int64, context fields: [[UInt8]?],
-        hasContext: Bool, extensions: [(name: [UInt8], value: [UInt8])] = []
-    ) {
+    /// Appends one event of a record.
+    mutating func append(_ event: EncodedEvent, in raw: UnsafeRawBufferPointer, _ shared: Shared) {
+        let (moment, extensions) = (shared.receivedAt, shared.extensions)
         func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: raw[range]) }
         let row = count
         ids.append(slice(event.id))
@@ -74,18 +88,13 @@ package struct EventRows: Sendable {
         if !event.extensions.isEmpty || event.isBase64 || !extensions.isEmpty {
             appendExtensions(event, raw, extensions, row: row)
         }
-        if hasContext {
-            for (index, field) in fields.enumerated() {
-                guard let field else { continue }
-                field.withUnsafeBytes { context[index].append($0, row: row) }
-            }
-        }
+        for field in shared.fields { context[field.column].append(slice(field.value), row: row) }
         count += 1
         bytes += event.end - event.id.lowerBound + Self.rowBytes
     }
 
     private mutating func appendExtensions(
-        _ event: EncodedEvent, _ raw: UnsafeRawBufferPointer, _ more: [(name: [UInt8], value: [UInt8])], row: Int
+        _ event: EncodedEvent, _ raw: UnsafeRawBufferPointer, _ more: [(name: [UInt8], value: Range<Int>)], row: Int
     ) {
         if extensionCounts.count < row {
             extensionCounts.append(contentsOf: repeatElement(0, count: row - extensionCounts.count))
@@ -103,7 +112,7 @@ package struct EventRows: Sendable {
         }
         for (name, value) in more where !Self.has(event, raw, name) {
             extensionNames.append(name)
-            extensionValues.append(value)
+            extensionValues.append(UnsafeRawBufferPointer(rebasing: raw[value]))
             entries += 1
         }
         extensionCounts.append(entries)

@@ -29,14 +29,19 @@ package struct EventRecord {
         eventsOffset = head.eventsOffset
     }
 
-    private struct Head {
-        let receivedAt: Int64
-        let count: Int
-        let eventsOffset: Int
+    /// What there is of a record besides fields and events.
+    package struct Head {
+        /// In microseconds since 1970.
+        package let receivedAt: Int64
+        package let count: Int
+        /// Where the first event begins.
+        package let eventsOffset: Int
     }
 
-    /// Calls `body` with each field that is there and where its bytes are.
-    private static func readHead(
+    /// Reads the head of a record, and calls `body` with each field that is there and where its UTF-8 is.
+    ///
+    /// - Throws: as `init`.
+    package static func readHead(
         _ bytes: UnsafeRawBufferPointer, _ body: (EventContext.Field, Range<Int>) -> Void
     ) throws(EventBodyError) -> Head {
         guard bytes.count >= headerBytes else { throw EventBodyError(.failed, "the record is cut short") }

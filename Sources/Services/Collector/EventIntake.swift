@@ -157,7 +157,7 @@ package final class EventIntake: Sendable {
         let seconds = context.receivedAt.milliseconds / 1000
         return await withCheckedContinuation { continuation in
             window.withLock { window in
-                window.prepare(batch.accepted.lazy.map(\.key))
+                window.prepare(batch.accepted)
                 var duplicates: [Int] = []
                 for (position, event) in batch.accepted.enumerated() where !window.insert(event.key, at: seconds) {
                     duplicates.append(position)
