@@ -55,7 +55,7 @@ package struct DataFileWriter: Sendable {
     private func put(
         _ file: EventFile, _ buffers: [BatchMachine.Buffer], _ layout: EventLayout, names: [String]
     ) async throws(CommitError) -> DataFile? {
-        let encoded = try await BlockingPool.shared.run { () throws(CommitError) in try layout.encode(buffers) }
+        let encoded = try await BlockingPool.computing.run { () throws(CommitError) in try layout.encode(buffers) }
         guard let encoded else { return nil }
         let (spec, values) = layout.placement(of: file)
         // A file of that name with other bytes was left by another version of the program, and no commit has it: the

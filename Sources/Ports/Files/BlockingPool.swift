@@ -9,11 +9,16 @@ public final class BlockingPool: Sendable {
     /// The pool that everything in the process shares.
     public static let shared = BlockingPool(threadsMax: 16)
 
+    /// For long computations, which give way to all else: a thread for each core, of lower priority. Where cores are scarce,
+    /// those who wait for an answer come first.
+    public static let computing = BlockingPool(threadsMax: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), niceness: 5)
+
     private let queue: Queue
 
-    public init(threadsMax: Int) {
+    /// - Parameter niceness: 0 to 19, how far its threads give way to others.
+    public init(threadsMax: Int, niceness: Int = 0) {
         precondition(threadsMax > 0, "a pool needs at least one thread")
-        queue = Queue(threadsMax: threadsMax)
+        queue = Queue(threadsMax: threadsMax, niceness: niceness)
     }
 
     deinit { queue.close() }
@@ -39,14 +44,16 @@ private final class Queue: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let threadsMax: Int
+    private let niceness: Int
     private var threads = 0
     private var idle = 0
     private var isClosed = false
     private var jobs: [@Sendable () -> Void] = []
     private var first = 0
 
-    init(threadsMax: Int) {
+    init(threadsMax: Int, niceness: Int) {
         self.threadsMax = threadsMax
+        self.niceness = niceness
         mutex.initialize(to: pthread_mutex_t())
         condition.initialize(to: pthread_cond_t())
         pthread_mutex_init(mutex, nil)
@@ -102,6 +109,8 @@ private final class Queue: @unchecked Sendable {
     }
 
     private func work() {
+        // Of this thread alone. Refused, it is as urgent as the others.
+        if niceness != 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Int32(niceness)) }
         while let job = take(waiting: true) { job() }
     }
 

@@ -116,7 +116,7 @@ final class TablePipeline: Sendable {
     func append(_ records: ArraySlice<LogRecord>) {
         let now = surroundings.milliseconds
         do throws(EventBodyError) {
-            let done = try state.withLock { state throws(EventBodyError) in
+            let (done, hasWork) = try state.withLock { state throws(EventBodyError) in
                 for record in records {
                     guard let next = state.machine?.nextSequence, record.sequence <= next, hasRoom(state) else { break }
                     // Read back from the log already.
@@ -126,13 +126,16 @@ final class TablePipeline: Sendable {
                 }
                 state.closed += state.machine?.takeNewlyClosed() ?? []
                 if !state.closed.isEmpty { encoding.raise() }
-                return settled(&state)
+                // The rest waits for the next tick.
+                let hasWork = !state.waiters.all.isEmpty || isSealable(state, at: now)
+                return (settled(&state), hasWork)
             }
             for waiter in done { waiter.resume(.success(waiter.flushed)) }
+            if hasWork { wake.raise() }
         } catch {
             halt("the log cannot be read back: \(error)")
+            wake.raise()
         }
-        wake.raise()
     }
 
     private static func append(
@@ -179,7 +182,7 @@ final class TablePipeline: Sendable {
                 seen = ended
                 guard let encoder, let rows = state.withLock({ $0.closed.popLast() }) else { break }
                 do throws(CommitError) {
-                    let bytes = try await BlockingPool.shared.run { () throws(CommitError) in
+                    let bytes = try await BlockingPool.computing.run { () throws(CommitError) in
                         try encoder.encode(rows)
                     }
                     if let bytes { note(rows, encodedBytes: bytes) }
@@ -354,12 +357,10 @@ final class TablePipeline: Sendable {
         let now = surroundings.milliseconds
         return state.withLock { state in
             guard let machine = state.machine else { return nil }
-            let isFull = !hasRoom(state)
-            let isTime = now - state.lastSeal >= Int64(surroundings.commitIntervalMilliseconds)
             // A flush waits until all it asks for is in the buffers, unless memory does not hold so much.
             let isAsked = !state.waiters.all.isEmpty
-            let isGathered = isFull || state.waiters.all.contains { machine.nextSequence > $0.target }
-            guard isAsked && isGathered || isTime && (isFull || machine.isDue(at: now)) else { return nil }
+            let isGathered = !hasRoom(state) || state.waiters.all.contains { machine.nextSequence > $0.target }
+            guard isAsked && isGathered || isSealable(state, at: now) else { return nil }
             guard let batch = state.machine?.seal() else { return nil }
             state.lastSeal = now
             let buffers = batch.buffers.map { EventPipeline.BufferStatus($0, at: now) }
@@ -367,6 +368,13 @@ final class TablePipeline: Sendable {
                 number: batch.number, events: batch.events, bytes: batch.bytes, buffers: buffers)
             return batch
         }
+    }
+
+    /// Whether a batch is due that nobody has asked for.
+    private func isSealable(_ state: State, at now: Int64) -> Bool {
+        guard let machine = state.machine else { return false }
+        return now - state.lastSeal >= Int64(surroundings.commitIntervalMilliseconds)
+            && (machine.isDue(at: now) || !hasRoom(state))
     }
 
     private func finish(_ batch: SealedBatch, _ receipt: TableCommitter.Receipt) {
