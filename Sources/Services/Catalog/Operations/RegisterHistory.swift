@@ -87,7 +87,7 @@ extension RegisterStore {
     ) async throws(CatalogError) -> Bool {
         let entry = RegisterEntry(
             id: UUID.random(), time: clock.now(), operation: "recover", state: state, transaction: nil,
-            idempotencyKey: nil)
+            idempotencyKeys: [])
         do {
             let place = ObjectLocation(bucket: bucket, key: try chain.key(version))
             guard let damaged = try await store.head(place) else { return false }
