@@ -324,26 +324,14 @@ for layer in layers {
     }
 }
 
-/// What the tests of several modules share.
-let testSupport: [(name: String, uses: [String], usedBy: Set<String>)] = [
-    ("CatalogTestSupport", ["IcebergCatalog", "IcebergSpec"], ["Committing", "Compaction"])
-]
-for support in testSupport where support.uses.allSatisfy(isSelected) {
-    targets.append(
-        .target(
-            name: support.name, dependencies: support.uses.map { .byName(name: $0) },
-            path: "Tests/Support/\(support.name)", swiftSettings: strict))
-}
-
 // Every module has tests, every service a program: nothing here looks at the disk, since SwiftPM caches a manifest by its
 // text alone.
 for layer in layers {
     for module in layer.modules where isSelected(module.name) && isTested(module.name) {
-        let support = testSupport.filter { $0.usedBy.contains(module.name) }.map(\.name)
         targets.append(
             .testTarget(
                 name: "\(module.name)Tests",
-                dependencies: (closure(of: [module.name]).sorted() + support).map { .byName(name: $0) },
+                dependencies: closure(of: [module.name]).sorted().map { .byName(name: $0) },
                 path: "Tests/\(module.name)Tests", swiftSettings: strict))
     }
 }

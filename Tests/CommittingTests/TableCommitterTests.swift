@@ -1,5 +1,4 @@
 import Batching
-import CatalogTestSupport
 import Clocks
 import Events
 import Files

@@ -1,4 +1,3 @@
-import CatalogTestSupport
 import Clocks
 import Configuration
 import IcebergCatalog

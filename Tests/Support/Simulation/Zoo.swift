@@ -22,8 +22,8 @@ extension SimulatedWorld {
         case .cleanUpOnUnknown, .unavailableIsRefused:
             let tidy = TidyPorts(catalog, store, keepsData: bug == .unavailableIsRefused)
             return (tidy.catalog, tidy)
-        case .unpinnedCheck: return (RefreshingCatalog(inner: catalog, store: store, random: programs), store)
-        case .watermarkInSummary: return (SummaryCatalog(inner: catalog), store)
+        case .unpinnedCheck: return (RefreshingCatalog(catalog: catalog, store: store, random: programs), store)
+        case .watermarkInSummary: return (SummaryCatalog(catalog: catalog), store)
         case .reusedFileNames: return (catalog, NamelessStore(inner: store))
         default: return (catalog, store)
         }
@@ -50,38 +50,13 @@ extension SimulatedWorld {
     }
 }
 
-/// A catalog that does only some things otherwise than the one it stands before.
-protocol AlteredCatalog: TableCatalog {
-    var inner: SimulatedCatalog { get }
+/// A catalog that does only some things otherwise than the simulated one it stands before.
+protocol AlteredCatalog: ForwardingCatalog {
+    var catalog: SimulatedCatalog { get }
 }
 
 extension AlteredCatalog {
-    func listNamespaces(under parent: NamespaceName?) async throws(CatalogError) -> [NamespaceName] {
-        try await inner.listNamespaces(under: parent)
-    }
-    func namespaceExists(_ name: NamespaceName) async throws(CatalogError) -> Bool {
-        try await inner.namespaceExists(name)
-    }
-    func createNamespace(_ name: NamespaceName, properties: [String: String]) async throws(CatalogError) {
-        try await inner.createNamespace(name, properties: properties)
-    }
-    func dropNamespace(_ name: NamespaceName) async throws(CatalogError) { try await inner.dropNamespace(name) }
-    func listTables(in namespace: NamespaceName) async throws(CatalogError) -> [TableIdentifier] {
-        try await inner.listTables(in: namespace)
-    }
-    func tableExists(_ table: TableIdentifier) async throws(CatalogError) -> Bool { try await inner.tableExists(table) }
-    func loadTable(_ table: TableIdentifier) async throws(CatalogError) -> LoadedTable {
-        try await inner.loadTable(table)
-    }
-    func createTable(_ table: TableIdentifier, _ creation: TableCreation) async throws(CatalogError) -> LoadedTable {
-        try await inner.createTable(table, creation)
-    }
-    func dropTable(_ table: TableIdentifier, purge: Bool) async throws(CatalogError) {
-        try await inner.dropTable(table, purge: purge)
-    }
-    func renameTable(_ source: TableIdentifier, to destination: TableIdentifier) async throws(CatalogError) {
-        try await inner.renameTable(source, to: destination)
-    }
+    var inner: any TableCatalog { catalog }
 }
 
 /// The watermark that a commit sets, if it does.
@@ -118,12 +93,12 @@ private final class BlindCatalog: AlteredCatalog {
         var believed: [TableIdentifier: (property: String, value: String?)] = [:]
     }
 
-    let inner: SimulatedCatalog
+    let catalog: SimulatedCatalog
     private let belief: Belief
     private let state = Mutex(State())
 
-    init(_ inner: SimulatedCatalog, believes belief: Belief) {
-        self.inner = inner
+    init(_ catalog: SimulatedCatalog, believes belief: Belief) {
+        self.catalog = catalog
         self.belief = belief
     }
 
@@ -150,7 +125,7 @@ private final class BlindCatalog: AlteredCatalog {
                 return outcome
             case (.unknown(let why), .itHappened):
                 state.believed[table] = (sets.property, sets.value)
-                guard let metadata = inner.lastKnown(table) else { return .unknown(why) }
+                guard let metadata = catalog.lastKnown(table) else { return .unknown(why) }
                 return .committed(LoadedTable(metadata: metadata, metadataLocation: nil))
             case (.committed, _):
                 state.believed[table] = nil
@@ -174,10 +149,10 @@ private final class TidyPorts: AlteredStore {
         self.keepsData = keepsData
     }
 
-    var catalog: any TableCatalog { Tidy(inner: catalogBefore, ports: self) }
+    var catalog: any TableCatalog { Tidy(catalog: catalogBefore, ports: self) }
 
     private struct Tidy: AlteredCatalog {
-        let inner: SimulatedCatalog
+        let catalog: SimulatedCatalog
         let ports: TidyPorts
 
         func commit(
@@ -228,7 +203,7 @@ private struct NamelessStore: AlteredStore {
 
 /// Keeps the watermark where the newest snapshot that has one says it.
 private struct SummaryCatalog: AlteredCatalog {
-    let inner: SimulatedCatalog
+    let catalog: SimulatedCatalog
 
     func loadTable(_ table: TableIdentifier) async throws(CatalogError) -> LoadedTable {
         var loaded = try await inner.loadTable(table)
@@ -255,7 +230,7 @@ private struct SummaryCatalog: AlteredCatalog {
 
 /// Puts a commit that was prepared on an older state on top of the present one, as many times as it takes.
 private struct RefreshingCatalog: AlteredCatalog {
-    let inner: SimulatedCatalog
+    let catalog: SimulatedCatalog
     let store: SimulatedStore
     let random: any RandomSource
 

@@ -1,6 +1,6 @@
-import IcebergCatalog
+import IcebergSpec
 
-/// A catalog that does only its commits otherwise than the one it stands before.
+/// A catalog that stands before another and does only some things otherwise: everything else goes on to `inner`.
 public protocol ForwardingCatalog: TableCatalog {
     var inner: any TableCatalog { get }
 }
@@ -35,5 +35,10 @@ extension ForwardingCatalog {
     }
     public func renameTable(_ source: TableIdentifier, to destination: TableIdentifier) async throws(CatalogError) {
         try await inner.renameTable(source, to: destination)
+    }
+    public func commit(
+        _ table: TableIdentifier, requirements: [TableRequirement], updates: [TableUpdate]
+    ) async -> CommitOutcome {
+        await inner.commit(table, requirements: requirements, updates: updates)
     }
 }
