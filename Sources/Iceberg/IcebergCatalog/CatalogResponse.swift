@@ -4,11 +4,14 @@ import JSONFormat
 
 /// What a catalog's answer says, and above all what it does not say.
 enum CatalogResponse {
-    /// Only these statuses, with an error body of the catalog, say that a change certainly did not take place. Every
+    /// With an error body of the catalog, an answer in the 400s says that a change certainly did not take place. Not these:
+    /// a time that ran out, a sender that went away, and what was turned away once may follow on a try that was not. Every
     /// 5xx, 503 included, may come from a proxy that lost the answer of a change that took place.
-    static let rejectingStatuses: Set<Int> = [400, 401, 403, 404, 409, 419]
-    /// Answers that mutations other than commits may get besides.
-    static let refusingStatuses: Set<Int> = [406, 422]
+    static let inconclusiveStatuses: Set<Int> = [408, 425, 429, 499]
+
+    private static func isRefusal(_ status: Int) -> Bool {
+        (400..<500).contains(status) && !inconclusiveStatuses.contains(status)
+    }
 
     /// What became of a mutation.
     enum Verdict {
@@ -20,8 +23,7 @@ enum CatalogResponse {
     static func verdict(_ response: HTTPResponse, on subject: CatalogSubject) -> Verdict {
         switch response.status {
         case 200..<300: return .done
-        case let status
-        where rejectingStatuses.contains(status) || subject != .commit && refusingStatuses.contains(status):
+        case let status where isRefusal(status):
             guard let error = error(in: response, on: subject), error.code != .commitStateUnknown else { fallthrough }
             return .rejected(error)
         default: return .unknown("the catalog answered \(response.status): \(excerpt(response.body))")
