@@ -103,6 +103,10 @@ import WriteAheadLog
         bytes[70] ^= 1
         try bytes.write(to: URL(filePath: name))
 
+        let described = await InspectCommand.run(["--json", "log", directory])
+        #expect(described.exitCode == 1 && described.problem.contains(LogFormat.segmentName(first: 1)))
+        #expect(try JSONValue.parse(described.output)["segments"]?.array?.first?["records"] == 1)
+
         let shown = await InspectCommand.run(["--json", "log-repair", directory])
         #expect(shown.exitCode == 0, "\(shown.problem)")
         let plan = try JSONValue.parse(shown.output)

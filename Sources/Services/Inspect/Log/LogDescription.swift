@@ -8,6 +8,10 @@ enum LogDescription {
         let log = try LogInspection(directory: invocation.operands[0])
         report["log id"] = .string(log.identity.id.description)
         report["segments"] = .array(log.segments.map(describe))
+        let damaged = log.segments.filter { $0.problem != nil }
+        guard let first = damaged.first, let problem = first.problem else { return }
+        let others = damaged.count > 1 ? " (and \(damaged.count - 1) more segments cannot be read)" : ""
+        throw InspectError(.malformed, at: "\(invocation.operands[0])/\(first.name)", "\(problem)\(others)")
     }
 
     private static func describe(_ segment: LogInspection.Segment) -> JSONValue {
