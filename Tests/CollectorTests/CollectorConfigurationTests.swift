@@ -1,5 +1,6 @@
 import Committing
 import Configuration
+import Events
 import Schemas
 import Testing
 
@@ -55,6 +56,20 @@ struct CollectorConfigurationTests {
         var reader = ConfigurationReader(Environment(["QUARANTINE_TABLE_LOCATION": "analytics/events-rejected"]))
         _ = CollectorConfiguration(from: &reader)
         #expect(!reader.problems.contains { $0.variable.hasPrefix("QUARANTINE_TABLE") })
+    }
+
+    @Test(
+        arguments: [
+            ([:], 1 << 20, false), (["WAL_MAX_BYTES": "1MB"], 1 << 19, false),
+            (["WAL_MAX_BYTES": "1MB", "MAX_EVENT_BYTES": "512KB"], 1 << 19, false),
+            (["WAL_MAX_BYTES": "1MB", "MAX_EVENT_BYTES": "524289"], 524_289, true),
+        ] as [([String: String], Int, Bool)])
+    func `an event that could never be logged is refused at the start`(
+        variables: [String: String], bytes: Int, isRefused: Bool
+    ) {
+        var reader = ConfigurationReader(Environment(variables))
+        #expect(CollectorConfiguration(from: &reader).events.eventBytesMax == bytes)
+        #expect(reader.problems.contains { $0.variable == "MAX_EVENT_BYTES" } == isRefused)
     }
 
     @Test func `a file of schemas that is not there is an error, not none`() {

@@ -62,8 +62,17 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
         isStrict = reader.bool(
             "CLOUDEVENTS_STRICT", default: false, "refuse events without id or time instead of filling them in")
         var events = EventLimits()
+        // One event with what surrounds it, and what is being committed before it.
+        let eventBytesMax = log.bytesMax / 2
         events.eventBytesMax = reader.bytes(
-            "MAX_EVENT_BYTES", in: 64...(32 << 20), default: 1 << 20, "longest event, as JSON text")
+            "MAX_EVENT_BYTES", in: 64...(32 << 20), default: min(1 << 20, eventBytesMax),
+            "longest event, as JSON text; at most half of WAL_MAX_BYTES")
+        if events.eventBytesMax > eventBytesMax {
+            reader.refuse(
+                "MAX_EVENT_BYTES",
+                "must be at most half of WAL_MAX_BYTES (\(log.bytesMax)), so \(eventBytesMax): a longer event would find "
+                    + "the log full for ever")
+        }
         events.eventsMax = reader.int(
             "MAX_BATCH_EVENTS", in: 1...1_000_000, default: 100_000, "most events of one request")
         self.events = events
