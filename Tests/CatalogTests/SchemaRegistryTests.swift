@@ -92,6 +92,7 @@ import Testing
         (#"{"schema":{"type":"strang"}}"#, 422), (#"{"schema":{"if":{}}}"#, 422), (#"{"schema":"{"}"#, 422),
         ("{}", 400),
         ("[]", 400), (#"{"schema":{},"compatibility":"SOME"}"#, 422), (#"{"schema":{},"table":"a b"}"#, 422),
+        (#"{"schema":{},"table":"Events"}"#, 422), (#"{"schema":{},"table":"rejected_events"}"#, 422),
         (#"{"schema":{},"table":3}"#, 400), (#"{"schema":{},"strict":"yes"}"#, 400),
     ])
     func `what cannot be registered is refused exactly`(_ body: String, _ status: Int) async {

@@ -1,6 +1,7 @@
 import Clocks
 import Committing
 import Events
+import Files
 import IcebergSpec
 import JSONFormat
 import Schemas
@@ -31,6 +32,10 @@ import Testing
 
     /// The reasons why the events with these data, of type `t`, are refused; nil for those that pass.
     private static func judge(_ gate: SchemaGate, _ data: String..., type: String = "t") throws -> [String?] {
+        try judge(gate, events: data, type: type)
+    }
+
+    private static func judge(_ gate: SchemaGate, events data: [String], type: String = "t") throws -> [String?] {
         let events = data.enumerated().map { index, data in
             let member = data.isEmpty ? "" : ",\"data\":\(data)"
             return "{\"specversion\":\"1.0\",\"id\":\"\(index)\",\"source\":\"/s\",\"type\":\"\(type)\"\(member)}"
@@ -54,6 +59,43 @@ import Testing
     @Test func `a file of schemas that is not there is an error`() {
         let error = #expect(throws: SchemaError.self) { try SchemaFile.read("/nowhere/schemas.json") }
         #expect(error.map { "\($0)".contains("SCHEMAS_FILE /nowhere/schemas.json: there is no such file") } == true)
+    }
+
+    @Test(arguments: [true, false])
+    func `what a request may take of judging is bounded, and nothing passes unjudged`(isStrict: Bool) throws {
+        let elements = Array(repeating: "1", count: 200).joined(separator: ",")
+        let schema =
+            #"{"properties":{"a":{"allOf":[\#(Array(repeating: #"{"items":{"enum":[1]}}"#, count: 60).joined(separator: ","))]}}}"#
+        let gate = try Self.gate(Self.registered("t", schema, strict: isStrict))
+        // Each takes some 12,000 steps, of which 2,000 come with its values and 1,000 with itself.
+        let event = "{\"a\":[\(elements)]}"
+        let few = try Self.judge(gate, events: Array(repeating: event, count: 50))
+        #expect(few.allSatisfy { $0 == nil })
+        let many = try Self.judge(gate, events: Array(repeating: event, count: 400))
+        let passed = many.prefix { $0 == nil }.count
+        #expect((80...200).contains(passed))
+        #expect(many.dropFirst(passed).allSatisfy { $0 == "validation_too_costly" })
+        // The next request begins anew.
+        #expect(try Self.judge(gate, event) == [nil])
+    }
+
+    @Test func `a first value with an exponent or beyond 64 bits makes a number`() throws {
+        for value in ["1e300", "1E2", "1.0", "18446744073709551615", "-9223372036854775809"] {
+            let gate = try Self.gate(Self.registered())
+            #expect(try Self.judge(gate, #"{"a":1,"z":\#(value)}"#) == [nil])
+            let schema = try #require(gate.gates[0].proposal(everyMilliseconds: 0)?.schema, "\(value)")
+            #expect(schema.columns.first { $0.name == "z" }?.content == .double, "\(value)")
+        }
+    }
+
+    @Test func `a table of the collector's own is no typed table`() throws {
+        let path = "/tmp/schemas-\(SystemRandom().next()).json"
+        defer { do { try FileSystem.removeFile(path) } catch {} }
+        let file = #"{"schemas":[{"subject":"t","schema":{},"table":"Clicks"}]}"#
+        try FileSystem.writeAtomically(path, Array(file.utf8), mode: 0o600)
+        #expect(try SchemaFile.read(path).map(\.table) == ["Clicks"])
+        let error = #expect(throws: SchemaError.self) { try SchemaFile.read(path, reserved: ["clicks"]) }
+        #expect(error?.message.contains("cannot be a typed table") == true)
     }
 
     @Test func `a strict type admits what fits, with members that are not declared`() throws {

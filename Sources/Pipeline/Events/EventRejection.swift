@@ -27,6 +27,8 @@ package struct EventRejection: Hashable, Sendable {
         case schemaViolation = "schema_violation"
         /// The data would change the schema of its type in a way that is not allowed.
         case schemaIncompatible = "schema_incompatible"
+        /// Judging it by the schema of its type takes more steps than an event, or its request, may take.
+        case validationTooCostly = "validation_too_costly"
 
         init(problem: UInt32) {
             self =
@@ -86,6 +88,7 @@ package struct EventRejection: Hashable, Sendable {
         case .typeNotAllowed: "ForbiddenException"
         case .schemaViolation: "SchemaViolationException"
         case .schemaIncompatible: "SchemaIncompatibleException"
+        case .validationTooCostly: "ValidationTooCostlyException"
         default: "InvalidEventException"
         }
     }
@@ -116,6 +119,9 @@ package struct EventRejection: Hashable, Sendable {
         case .tooManyExtensions: "an event has at most \(EventLimits.extensionsMax) extension attributes"
         case .schemaViolation: "the event violates the schema of its type"
         case .schemaIncompatible: "the event does not fit the schema of its type, nor a wider one"
+        case .validationTooCostly:
+            "judging the event by the schema of its type takes more work than an event, or all of a request, may take; it was "
+                + "not judged, and may pass in a request with fewer events"
         case .typeNotAllowed: "the key that was shown is not for events of this type"
         case .timeOutOfRange: "\"\(attribute)\" lies further ahead of the collector's clock than MAX_FUTURE_SECONDS"
         }

@@ -65,8 +65,20 @@ package struct EventSchema: Hashable, Sendable {
             compatibility: compatibility, existing: columns)
     }
 
-    /// Whether `name` can be a typed table: a plain word of at most 128 letters, digits and `_`.
-    package static func isTableName(_ name: String) -> Bool {
+    /// Tables of the collector's own, beside which typed tables lie.
+    package static let reservedTableNames: Set<String> = ["events", "rejected_events"]
+
+    /// Why `name` cannot be a typed table; nil when it can: a plain word of at most 128 letters, digits and `_`.
+    package static func problem(
+        ofTableName name: String, reserved: Set<String> = reservedTableNames
+    ) -> String? {
+        guard isWord(name) else { return "a table is named by 1 to 128 letters, digits and _" }
+        guard reserved.contains(name.lowercased()) else { return nil }
+        return "\"\(name)\" cannot be a typed table: the collector keeps "
+            + (name.lowercased() == "rejected_events" ? "refused events" : "the events of all types") + " there"
+    }
+
+    private static func isWord(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count <= 128
             && name.utf8.allSatisfy { byte in
                 switch byte {

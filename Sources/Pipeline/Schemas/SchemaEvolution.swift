@@ -59,7 +59,7 @@ package enum SchemaEvolution: Hashable, Sendable {
             program = next
         }
         let added = text.withUnsafeBytes { raw in
-            validator.hasUndeclaredMember(program, in: raw) ? newFields(text, program.schema) : nil
+            validator.hasUndeclaredMember(program, in: raw) ? newFields(&validator, raw, program.schema) : nil
         }
         if let added, let next = compile(added.schema) {
             changes += added.changes
@@ -75,19 +75,22 @@ package enum SchemaEvolution: Hashable, Sendable {
 
     // MARK: - New fields
 
-    private static func newFields(_ text: [UInt8], _ schema: JSONValue) -> (schema: JSONValue, changes: [Change])? {
-        let value: JSONValue
-        do { value = try JSONValue.parse(text) } catch { return nil }
-        guard var root = schema.object, let object = value.object else { return nil }
+    /// Of the text that `validator` read last: its numbers may be of any size.
+    private static func newFields(
+        _ validator: inout SchemaValidator, _ text: UnsafeRawBufferPointer, _ schema: JSONValue
+    ) -> (schema: JSONValue, changes: [Change])? {
+        guard var root = schema.object else { return nil }
         var properties = root["properties"]?.object ?? JSONObject()
         var changes: [Change] = []
         let declared = Set(properties.keys)
-        for member in object.members where !declared.contains(member.key) {
-            guard properties.count < SchemaLimits.columnsMax, !member.value.isNull, !member.key.isEmpty,
-                member.key.utf8.count <= nameBytesMax, properties[member.key] == nil
-            else { continue }
-            properties[member.key] = SchemaInference.schema(of: member.value)
-            changes.append(.newField(member.key))
+        validator.forEachMember(text) { bytes, value in
+            guard properties.count < SchemaLimits.columnsMax, value.kind != .null, !bytes.isEmpty,
+                bytes.count <= nameBytesMax
+            else { return }
+            let name = String(decoding: bytes, as: UTF8.self)
+            guard !declared.contains(name), properties[name] == nil else { return }
+            properties[name] = SchemaInference.schema(of: value, in: text)
+            changes.append(.newField(name))
         }
         guard !changes.isEmpty else { return nil }
         root["properties"] = .object(properties)

@@ -48,12 +48,29 @@ package struct SchemaInference: Sendable {
     /// The schema of one value: its type alone, since one value says nothing of the others.
     package static func schema(of value: JSONValue) -> JSONValue { ["type": .string(typeName(value))] }
 
+    /// The same of a value in `text`.
+    static func schema(of node: JSONTape.Node, in text: UnsafeRawBufferPointer) -> JSONValue {
+        let name =
+            switch node.kind {
+            case .null: "null"
+            case .true, .false: "boolean"
+            case .integer:
+                if case .integer = JSONText.number(node, text) { "integer" } else { "number" }
+            case .number: "number"
+            case .string: "string"
+            case .array: "array"
+            case .object: "object"
+            }
+        return ["type": .string(name)]
+    }
+
     fileprivate static func typeName(_ value: JSONValue) -> String {
         switch value {
         case .null: "null"
         case .bool: "boolean"
         case .integer: "integer"
-        case .unsigned, .double: SchemaValue.number(value)?.isWhole == true ? "integer" : "number"
+        // Written with a fraction or an exponent, or beyond 64 bits: a column of longs would not hold the next one.
+        case .unsigned, .double: "number"
         case .string: "string"
         case .array: "array"
         case .object: "object"

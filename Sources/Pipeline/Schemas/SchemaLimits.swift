@@ -15,6 +15,12 @@ package enum SchemaLimits {
     /// Subschemas evaluated for one event, over all branches and references: what makes a hostile pair of schema and
     /// event end.
     package static let stepsMax = 100_000
+    /// The same for all events of a request together, besides `stepsOfEvent` for each.
+    package static let requestStepsMax = 1_000_000
+    /// What an event adds to what its request may take.
+    package static let stepsOfEvent = 1_000
+    /// Steps, too, that come with each value of an event.
+    package static let stepsOfValue = 10
     /// Characters of one pattern.
     package static let patternLengthMax = 500
     /// Instructions of a compiled pattern, its repetitions written out. Classes of letters have a thousand.

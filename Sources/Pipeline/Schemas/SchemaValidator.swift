@@ -4,13 +4,16 @@ import JSONFormat
 package struct SchemaValidator: ~Copyable {
     package private(set) var tape = JSONTape()
     private var decoded: [UInt8] = []
+    /// Steps left for all texts together.
+    private var stepsLeft: Int
 
-    package init() {}
+    /// - Parameter steps: for all texts together, besides those that come with each text and value.
+    package init(steps: Int = .max / 2) { stepsLeft = steps }
 
     /// Whether `text` is JSON that fits; nil when it does. Every occurrence of a member given twice is judged.
     ///
     /// Cost: one pass over the text and one step for each rule a value meets, at most `SchemaLimits.stepsMax` and ten for
-    /// each value; below a microsecond for an event of ten members.
+    /// each value, and no more than is left for all texts; below a microsecond for an event of ten members.
     package mutating func violation(
         of program: SchemaProgram, in text: UnsafeRawBufferPointer
     ) -> SchemaViolation? {
@@ -19,11 +22,18 @@ package struct SchemaValidator: ~Copyable {
     }
 
     /// The same for the text that was read last.
-    package func violationOfRead(_ program: SchemaProgram, in text: UnsafeRawBufferPointer) -> SchemaViolation? {
-        tape.nodes.withUnsafeBufferPointer { nodes in
-            var run = ValidationRun(program: program, nodes: nodes, text: text)
-            return run.evaluate(0, 0) && !run.isExhausted ? nil : run.violation()
+    package mutating func violationOfRead(
+        _ program: SchemaProgram, in text: UnsafeRawBufferPointer
+    ) -> SchemaViolation? {
+        stepsLeft += SchemaLimits.stepsOfEvent
+        let allowed = min(SchemaLimits.stepsMax, stepsLeft)
+        let (violation, left) = tape.nodes.withUnsafeBufferPointer { nodes in
+            var run = ValidationRun(program: program, nodes: nodes, text: text, steps: allowed)
+            let violation = run.evaluate(0, 0) && !run.isExhausted ? nil : run.violation()
+            return (violation, run.steps)
         }
+        stepsLeft -= max(0, allowed - max(0, left))
+        return violation
     }
 
     /// Where and how the text that was read last fails, by the rule at fault.

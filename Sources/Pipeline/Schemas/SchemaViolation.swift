@@ -5,10 +5,13 @@ package struct SchemaViolation: Error, Hashable, Sendable, CustomStringConvertib
     /// JSON pointer into the value.
     package let pointer: String
     package let message: String
+    /// It was not judged to the end.
+    package let isTooCostly: Bool
 
-    package init(pointer: String, message: String) {
+    package init(pointer: String, message: String, isTooCostly: Bool = false) {
         self.pointer = pointer
         self.message = message
+        self.isTooCostly = isTooCostly
     }
 
     package var description: String { pointer.isEmpty ? "data \(message)" : "data\(pointer) \(message)" }

@@ -2,7 +2,8 @@
 extension ValidationRun {
     func violation() -> SchemaViolation {
         let (failure, rule, node) = isExhausted ? (.tooMuch, 0, 0) : self.failure
-        return SchemaViolation(pointer: pointer(to: node), message: program.message(failure, rule: rule))
+        return SchemaViolation(
+            pointer: pointer(to: node), message: program.message(failure, rule: rule), isTooCostly: isExhausted)
     }
 
     func detail() -> SchemaValidator.Failure {

@@ -12,11 +12,15 @@ struct ValidationRun {
     /// Evaluations within one another: bounds the stack.
     static let depthMax = 512
 
-    init(program: SchemaProgram, nodes: UnsafeBufferPointer<JSONTape.Node>, text: UnsafeRawBufferPointer) {
+    /// - Parameter steps: besides those that come with each value.
+    init(
+        program: SchemaProgram, nodes: UnsafeBufferPointer<JSONTape.Node>, text: UnsafeRawBufferPointer,
+        steps: Int = SchemaLimits.stepsMax
+    ) {
         self.program = program
         self.nodes = nodes
         self.text = text
-        steps = SchemaLimits.stepsMax + nodes.count * 10
+        self.steps = steps + nodes.count * SchemaLimits.stepsOfValue
     }
 
     var isExhausted: Bool { steps < 0 }

@@ -40,7 +40,7 @@ extension CollectorRoutes {
         switch reason {
         case .eventTooLarge: 413
         case .typeNotAllowed: 403
-        case .schemaViolation, .schemaIncompatible: 422
+        case .schemaViolation, .schemaIncompatible, .validationTooCostly: 422
         default: 400
         }
     }

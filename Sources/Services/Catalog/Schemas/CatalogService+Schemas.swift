@@ -239,8 +239,8 @@ extension CatalogService {
         guard !subject.isEmpty, subject.utf8.count <= SchemaLimits.subjectBytesMax else {
             throw CatalogError(.badRequest, "a subject has 1 to \(SchemaLimits.subjectBytesMax) bytes")
         }
-        if case .some(.some(let table)) = settings.table, !EventSchema.isTableName(table) {
-            throw CatalogError(.unprocessable, "a table is named by 1 to 128 letters, digits and _")
+        if case .some(.some(let table)) = settings.table, let problem = EventSchema.problem(ofTableName: table) {
+            throw CatalogError(.unprocessable, problem)
         }
     }
 

@@ -1,3 +1,4 @@
+import CatalogAccess
 import Clocks
 import Committing
 import Configuration
@@ -32,7 +33,8 @@ package final class CollectorSchemas: Sendable {
                 cachePath: "\(configuration.logDirectory)/schemas.json",
                 refreshMilliseconds: Int64(configuration.schemas.refreshMilliseconds),
                 evolutionMilliseconds: Int64(configuration.schemas.evolutionMilliseconds),
-                definitions: try configuration.schemas.definitions()),
+                definitions: try configuration.schemas.definitions(
+                    reserved: [configuration.catalog.table, configuration.quarantineTable].compactMap { $0?.name })),
             registry: try Self.registry(configuration, worker), gate: gate, metrics: SchemaMetrics(worker.metrics),
             logger: worker.logger
         ) { schemas in await tables.follow(schemas) }

@@ -42,11 +42,16 @@ package struct SchemaConfiguration: ConfigurationSection, Sendable {
 
     /// The schemas that need no registry: those of the file, and the predefined ones that are wanted. Reads the file.
     ///
+    /// - Parameter reserved: names of the tables that the collector keeps other events in.
     /// - Throws: what is wrong with the file, in a sentence.
-    package func definitions() throws(SchemaError) -> [EventSchema] {
+    package func definitions(
+        reserved: [String] = Array(EventSchema.reservedTableNames)
+    ) throws(SchemaError) -> [EventSchema] {
         var definitions: [EventSchema] = []
         if let file {
-            for schema in try SchemaFile.read(file) { definitions.append(schema) }
+            for schema in try SchemaFile.read(file, reserved: Set(reserved.map { $0.lowercased() })) {
+                definitions.append(schema)
+            }
         }
         let named = Set(definitions.map(\.type))
         for name in typedTables where !named.contains(name) {
@@ -61,7 +66,11 @@ enum SchemaFile {
     static let bytesMax: Int64 = 64 << 20
 
     /// Definitions: `subject`, `schema`, and optionally `strict`, `table` and `compatibility`.
-    static func read(_ path: String) throws(SchemaError) -> [EventSchema] {
+    ///
+    /// - Parameter reserved: tables of the collector's own, in lower case.
+    static func read(
+        _ path: String, reserved: Set<String> = EventSchema.reservedTableNames
+    ) throws(SchemaError) -> [EventSchema] {
         do {
             var schemas: [EventSchema] = []
             guard let file = try content(path) else { throw JSONError("there is no such file") }
@@ -72,8 +81,8 @@ enum SchemaFile {
                 guard let compatibility = SchemaCompatibility(rawValue: rule) else {
                     throw item.fail("\"\(rule)\" is no rule of compatibility")
                 }
-                guard table.map({ EventSchema.isTableName($0) }) ?? true else {
-                    throw item.fail("a table is named by 1 to 128 letters, digits and _")
+                if let problem = table.flatMap({ EventSchema.problem(ofTableName: $0, reserved: reserved) }) {
+                    throw item.fail(problem)
                 }
                 schemas.append(
                     EventSchema(

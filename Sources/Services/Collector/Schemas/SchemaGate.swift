@@ -32,7 +32,7 @@ package final class SchemaGate: Sendable {
     func judge(_ batch: EventBatch, isDryRun: Bool = false) -> EventBatch {
         let types = types.withLock { $0 }
         guard !types.index.isEmpty, !batch.accepted.isEmpty else { return batch }
-        var validator = SchemaValidator()
+        var validator = SchemaValidator(steps: SchemaLimits.requestStepsMax)
         return batch.refusing { event, raw in
             guard let place = types.index.place(of: UnsafeRawBufferPointer(rebasing: raw[event.type])) else {
                 return nil

@@ -73,16 +73,22 @@ final class TypeGate: Sendable {
         _ validator: inout SchemaValidator
     ) -> EventObjection? {
         let violation = compiled.violation(&validator, data: data, hasSubject: hasSubject)
+        if let violation, violation.isTooCostly { return EventObjection(.validationTooCostly, attribute: "data") }
         if compiled.schema.isStrict {
             return violation.map { EventObjection(.schemaViolation, attribute: "data", detail: $0.description) }
         }
         if violation == nil, !validator.hasUndeclaredMember(compiled.program, in: data) { return nil }
-        let breaking = evolve(Array(data), isFitting: violation == nil, isDryRun: isDryRun)
+        let breaking = evolve(Array(data), from: compiled, violation, isDryRun: isDryRun)
         return breaking.map { EventObjection(.schemaIncompatible, attribute: "data", detail: $0) }
     }
 
     /// Widens the schema by what an event brings along; what is wrong with the event when that cannot be.
-    private func evolve(_ data: [UInt8], isFitting: Bool, isDryRun: Bool) -> String? {
+    ///
+    /// - Parameter violation: of `judged`, by which the event was judged.
+    private func evolve(
+        _ data: [UInt8], from judged: CompiledEventSchema, _ violation: SchemaViolation?, isDryRun: Bool
+    ) -> String? {
+        let isFitting = violation == nil
         let now = milliseconds
         let started = state.withLock { state -> (CompiledEventSchema, isAllowed: Bool) in
             if now - state.lookedAt >= 1000 {
@@ -93,7 +99,11 @@ final class TypeGate: Sendable {
             return (state.effective, state.looks <= Self.looksMax && !state.isFrozen)
         }
         guard started.isAllowed || !isFitting else { return nil }
-        switch started.isAllowed ? Self.change(started.0, by: data) : Self.present(started.0, data) {
+        guard started.isAllowed else {
+            // No second judgement, unless the schema is another by now: senders choose how many events do not fit.
+            return started.0 === judged ? violation?.description : Self.present(started.0, data)
+        }
+        switch Self.change(started.0, by: data) {
         case .none: return nil
         case .refused(let why): return isFitting ? nil : why
         case .changed where isDryRun: return nil
@@ -118,9 +128,9 @@ final class TypeGate: Sendable {
     }
 
     /// The judgement without any change.
-    private static func present(_ compiled: CompiledEventSchema, _ data: [UInt8]) -> Outcome {
+    private static func present(_ compiled: CompiledEventSchema, _ data: [UInt8]) -> String? {
         var validator = SchemaValidator()
-        return validator.violation(of: compiled.program, in: data).map { .refused($0.description) } ?? .none
+        return validator.violation(of: compiled.program, in: data)?.description
     }
 
     private static func change(_ compiled: CompiledEventSchema, by data: [UInt8]) -> Outcome {
