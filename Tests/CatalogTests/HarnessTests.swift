@@ -250,7 +250,7 @@ extension HarnessTests {
         _ harness: CatalogHarness, _ access: CatalogAccess, _ request: HTTPRequest,
         as principal: Principal = .developer
     ) async -> HTTPResponse {
-        let rights = Rights(principal: principal)
+        let rights = Rights(principal: principal, service: harness.service)
         do throws(CatalogError) {
             if request.path == "/v1/oauth/tokens" { return await access.issueToken(request) }
             if !access.isOpen { _ = try await access.caller(of: request) }

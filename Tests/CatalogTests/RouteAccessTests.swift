@@ -74,6 +74,14 @@ import Testing
         Row("POST \(table)/validate", .read),
         Row("POST \(table)/recover", .maintain),
         Row("GET \(table)/transactions", .read),
+        Row("GET permissions", .administer),
+        Row("PUT permissions", .administer),
+        Row("GET namespaces/{namespace}/permissions", .administer),
+        Row("PUT namespaces/{namespace}/permissions", .administer),
+        Row("GET \(table)/permissions", .administer),
+        Row("PUT \(table)/permissions", .administer),
+        Row("GET \(view)/permissions", .administer),
+        Row("PUT \(view)/permissions", .administer),
         Row("GET schemas", .read),
         Row("GET schemas/{subject}", .read),
         Row("DELETE schemas/{subject}", .maintain),
@@ -135,7 +143,7 @@ import Testing
         let names = endpoint.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { $0.dropFirst().dropLast() }
         let parameters = Dictionary(uniqueKeysWithValues: names.map { (String($0), Self.parameters[String($0)] ?? "") })
         do throws(CatalogError) {
-            let call = CatalogCall(request, parameters, rights: Rights(principal: principal))
+            let call = CatalogCall(request, parameters, rights: Rights(principal: principal, service: service))
             return try await harness.answer(endpoint, call).status
         } catch {
             return error.status

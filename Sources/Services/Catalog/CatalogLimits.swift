@@ -42,6 +42,8 @@ package enum CatalogLimits {
     package static let tablesPerTransactionMax = 100
     /// How far the time of a new snapshot may lie in the future.
     package static let snapshotAheadMillisecondsMax: Int64 = 15 * 60_000
+    /// On all things together: they are one register entry.
+    package static let grantsMax = 4_000
     package static let pageSizeMax = 1_000
     /// A claim of a location by a table that does not exist (yet) holds this long.
     package static let locationClaimSeconds: Int64 = 900

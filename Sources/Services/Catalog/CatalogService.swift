@@ -46,7 +46,7 @@ package final class CatalogService: Sendable {
     package struct Request: Sendable {
         var idempotencyKey: String?
         var origin: RequestOrigin?
-        package init(idempotencyKey: String? = nil, origin: RequestOrigin? = nil) {
+        package init(idempotencyKey: String? = nil, origin: RequestOrigin? = RequestOrigin.current) {
             self.idempotencyKey = idempotencyKey
             self.origin = origin
         }

@@ -12,15 +12,11 @@ struct CatalogCall: Sendable {
     /// What the sender may do. What the route needs has been checked; lists are filtered by it, and bodies that lead to more
     /// than the route's need says are held to it.
     let rights: Rights
-    let origin: RequestOrigin?
 
-    init(
-        _ request: HTTPRequest, _ parameters: [String: String], rights: Rights, origin: RequestOrigin? = nil
-    ) {
+    init(_ request: HTTPRequest, _ parameters: [String: String], rights: Rights) {
         self.request = request
         self.parameters = parameters
         self.rights = rights
-        self.origin = origin
     }
 
     func namespace() throws(CatalogError) -> NamespaceName {
@@ -37,7 +33,7 @@ struct CatalogCall: Sendable {
 
     /// What the service is to know besides the content.
     var context: CatalogService.Request {
-        CatalogService.Request(idempotencyKey: request.headers["Idempotency-Key"], origin: origin)
+        CatalogService.Request(idempotencyKey: request.headers["Idempotency-Key"])
     }
 
     /// The key that repeats of this request carry too; it is checked before any handler is called.

@@ -48,6 +48,7 @@ package struct CatalogHarness: Sendable {
             maintenanceEndpoints,
             operationEndpoints,
             schemaEndpoints,
+            permissionEndpoints,
         ].flatMap(\.self)
     }
 
@@ -64,7 +65,12 @@ package struct CatalogHarness: Sendable {
 
     /// Answers a call of an endpoint, if its sender may make it.
     func answer(_ endpoint: Endpoint, _ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
-        for need in try endpoint.need.needs(call) { try await call.rights.require(need) }
+        try await authorize(endpoint, call)
+        return try await perform(endpoint, call)
+    }
+
+    /// Answers a call that its sender may make.
+    func perform(_ endpoint: Endpoint, _ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         guard endpoint.isMutation, let key = try call.idempotencyKey() else { return try await endpoint.handler(call) }
         let name = "\(call.request.method) \(call.request.path)"
         try await service.refusals.replay(key, of: name)
@@ -74,6 +80,11 @@ package struct CatalogHarness: Sendable {
             await service.refusals.keep(error, key, of: name)
             throw error
         }
+    }
+
+    /// - Throws: when what the endpoint needs is not allowed to the sender.
+    func authorize(_ endpoint: Endpoint, _ call: CatalogCall) async throws(CatalogError) {
+        for need in try endpoint.need.needs(call) { try await call.rights.require(need) }
     }
 
     /// `GET /v1/config`: what this service can do, exactly; clients refuse to call what is not listed.

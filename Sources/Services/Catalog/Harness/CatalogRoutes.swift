@@ -39,22 +39,46 @@ extension CatalogHarness {
             String($0.dropFirst().dropLast())
         }
         router.on(endpoint.method, template, access: .open) { context in
-            do throws(CatalogError) {
-                guard isOpen || !context.caller.isAnonymous else {
-                    throw CatalogError(.notAuthorized, "a bearer token is needed: \"Authorization: Bearer …\"")
-                }
-                var parameters: [String: String] = [:]
-                for name in names { parameters[name] = context.parameter(name) }
-                let principal = context.caller.isAnonymous ? Principal.developer : Principal(context.caller)
-                let origin = RequestOrigin(
-                    principal: principal.name, address: context.clientAddress, requestID: context.requestID)
-                let call = CatalogCall(
-                    context.request, parameters, rights: Rights(principal: principal), origin: origin)
-                return try await answer(endpoint, call)
-            } catch {
-                if error.status >= 500 { context.logger.error("request failed", ["error": "\(error)"]) }
-                return CatalogReply.error(error)
+            guard isOpen || !context.caller.isAnonymous else {
+                return CatalogReply.error(
+                    CatalogError(.notAuthorized, "a bearer token is needed: \"Authorization: Bearer …\""))
             }
+            var parameters: [String: String] = [:]
+            for name in names { parameters[name] = context.parameter(name) }
+            let principal = context.caller.isAnonymous ? Principal.developer : Principal(context.caller)
+            let origin = RequestOrigin(
+                principal: String(principal.name.prefix(200)), address: context.clientAddress,
+                requestID: context.requestID)
+            let call = CatalogCall(context.request, parameters, rights: Rights(principal: principal, service: service))
+            return await RequestOrigin.$current.withValue(origin) { await respond(endpoint, call, context) }
         }
+    }
+
+    private func respond(_ endpoint: Endpoint, _ call: CatalogCall, _ context: RequestContext) async -> HTTPResponse {
+        do throws(CatalogError) {
+            do throws(CatalogError) {
+                try await authorize(endpoint, call)
+            } catch {
+                logRefusal(error, endpoint, call, context)
+                throw error
+            }
+            return try await perform(endpoint, call)
+        } catch {
+            if error.status >= 500 { context.logger.error("request failed", ["error": "\(error)"]) }
+            return CatalogReply.error(error)
+        }
+    }
+
+    /// Of calls that change nothing: those that do are in the audit log anyway, done or refused.
+    private func logRefusal(
+        _ error: CatalogError, _ endpoint: Endpoint, _ call: CatalogCall, _ context: RequestContext
+    ) {
+        guard endpoint.method == .get || endpoint.method == .head, error.status < 500 else { return }
+        context.logger.audit(
+            "\(endpoint.method) \(endpoint.path)",
+            [
+                "request_id": context.requestID, "who": context.caller.description, "from": context.clientAddress,
+                "target": context.request.path, "status": error.status, "outcome": "refused",
+            ])
     }
 }

@@ -45,6 +45,7 @@ extension CatalogHarness {
         let properties = try CatalogCall.reading { () throws(JSONError) in
             try body.optional("properties")?.stringMap() ?? [:]
         }
+        try await service.forgetGrants(in: name, call.context)
         let made = try await service.createNamespace(name, properties: properties, call.context)
         return CatalogReply.json(namespaceJSON(name, made))
     }

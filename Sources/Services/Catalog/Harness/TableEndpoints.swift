@@ -105,6 +105,7 @@ extension CatalogHarness {
 
     private func renameTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         let (source, destination) = try call.renaming()
+        try await service.copyGrants(from: .table(source), to: .table(destination), call.context)
         try await service.renameTable(source, to: destination, call.context)
         return CatalogReply.empty
     }

@@ -25,7 +25,7 @@ extension RegisterState {
         switch self {
         case .table: .table
         case .view: .view
-        case .absent, .namespace, .schema, .function: nil
+        case .absent, .namespace, .schema, .function, .grants: nil
         }
     }
 }

@@ -87,7 +87,7 @@ extension RegisterStore {
     ) async throws(CatalogError) -> Bool {
         let entry = RegisterEntry(
             id: UUID.random(), time: clock.now(), operation: "recover", state: state, transaction: nil,
-            idempotencyKeys: [])
+            idempotencyKeys: [], origins: RequestOrigin.current.map { [$0] } ?? [])
         do {
             let place = ObjectLocation(bucket: bucket, key: try chain.key(version))
             guard let damaged = try await store.head(place) else { return false }

@@ -34,6 +34,9 @@ package struct RegisterChain: Hashable, Sendable {
         RegisterChain(prefix: schemasPrefix + (try checked(escape(subject), of: subject)))
     }
 
+    /// What was granted, on everything.
+    static let grants = RegisterChain(prefix: "grants/warehouse")
+
     static let schemasPrefix = "schemas/"
 
     package static func function(_ function: TableIdentifier) throws(CatalogError) -> RegisterChain {

@@ -10,8 +10,10 @@ package enum RegisterState: Hashable, Sendable {
     case function(FunctionState)
     case namespace(properties: [String: String])
     case schema(SchemaState)
+    case grants(GrantTable)
 
     var table: TableState? { if case .table(let state) = self { state } else { nil } }
+    var grants: GrantTable? { if case .grants(let table) = self { table } else { nil } }
     var view: ViewState? { if case .view(let state) = self { state } else { nil } }
     var function: FunctionState? { if case .function(let state) = self { state } else { nil } }
     var namespaceProperties: [String: String]? { if case .namespace(let properties) = self { properties } else { nil } }
@@ -21,7 +23,7 @@ package enum RegisterState: Hashable, Sendable {
         switch self {
         case .table(let table): (table.tableUUID, table.location)
         case .view(let view): (view.viewUUID, view.location)
-        case .absent, .namespace, .schema, .function: nil
+        case .absent, .namespace, .schema, .function, .grants: nil
         }
     }
 }
@@ -46,6 +48,8 @@ package struct RegisterEntry: Hashable, Sendable {
     let transaction: PendingTransaction?
     /// The `Idempotency-Key` of every request that had a part in it, so that a repeat is recognised by any replica.
     let idempotencyKeys: [String]
+    /// Who sent these requests.
+    let origins: [RequestOrigin]
 
     /// Several registers changed by one decision: each names it, none counts before it is taken.
     struct PendingTransaction: Hashable, Sendable {
@@ -69,6 +73,7 @@ extension RegisterEntry {
             object["transaction"] = ["id": .string(transaction.id.description), "before": transaction.before.json]
         }
         if !idempotencyKeys.isEmpty { object["idempotency-keys"] = .array(idempotencyKeys.map { .string($0) }) }
+        if !origins.isEmpty { object["by"] = .array(origins.map(\.json)) }
         return .object(object)
     }
 
@@ -84,6 +89,9 @@ extension RegisterEntry {
         if let key = try cursor.optional("idempotency-key") { keys.append(try key.string()) }
         for key in try cursor.optional("idempotency-keys")?.elements() ?? [] { keys.append(try key.string()) }
         idempotencyKeys = keys
+        var origins: [RequestOrigin] = []
+        for origin in try cursor.optional("by")?.elements() ?? [] { origins.append(try RequestOrigin(origin)) }
+        self.origins = origins
         if let pending = try cursor.optional("transaction") {
             transaction = PendingTransaction(
                 id: try pending.member("id").uuid(), before: try RegisterState(pending.member("before")))
@@ -99,6 +107,7 @@ extension RegisterState {
         case .absent: ["kind": "absent"]
         case .namespace(let properties): ["kind": "namespace", "properties": JSONValue(properties)]
         case .schema(let state): state.json
+        case .grants(let table): table.json
         case .view(let state): state.json
         case .function(let state): state.json
         case .table(let table):
@@ -123,6 +132,7 @@ extension RegisterState {
         case "function": self = .function(try FunctionState(cursor))
         case "view": self = .view(try ViewState(cursor))
         case "schema": self = .schema(try SchemaState(cursor))
+        case "grants": self = .grants(try GrantTable(cursor))
         case let other: throw kind.fail("a register state of kind \"\(other)\" is not known to this version")
         }
     }

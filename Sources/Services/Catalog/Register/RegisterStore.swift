@@ -125,19 +125,20 @@ package final class RegisterStore: Sendable {
         in transaction: UUID? = nil
     ) async throws(CatalogError) -> AdvanceOutcome {
         try await advance(
-            head, to: state, operation: operation, idempotencyKeys: idempotencyKey.map { [$0] } ?? [], in: transaction)
+            head, to: state, operation: operation, idempotencyKeys: idempotencyKey.map { [$0] } ?? [],
+            origins: RequestOrigin.current.map { [$0] } ?? [], in: transaction)
     }
 
-    /// As the other, with the keys of all requests that have a part in the version.
+    /// As the other, with the keys and senders of all requests that have a part in the version.
     func advance(
         _ head: RegisterHead, to state: RegisterState, operation: String, idempotencyKeys: [String],
-        in transaction: UUID? = nil
+        origins: [RequestOrigin], in transaction: UUID? = nil
     ) async throws(CatalogError) -> AdvanceOutcome {
         precondition(head.undecided == nil, "a register is advanced from a settled head")
         let entry = RegisterEntry(
             id: UUID.random(), time: clock.now(), operation: operation, state: state,
             transaction: transaction.map { RegisterEntry.PendingTransaction(id: $0, before: head.state) },
-            idempotencyKeys: idempotencyKeys)
+            idempotencyKeys: idempotencyKeys, origins: origins)
         let place = try location(head.chain, head.version + 1)
         switch try await putProved(place, entry.json) {
         case .stored, .alreadySame:

@@ -87,11 +87,11 @@ extension CatalogService {
             if let done = try await repeated(change.identifier, draft.head, request) {
                 draft.settle(part, .committed(done))
             } else if draft.has(request.idempotencyKey) || Self.isApplied(change, in: draft.metadata) {
-                draft.include(part, PreparedCommit(metadata: draft.metadata), idempotencyKey: nil)
+                draft.includeAgain(part)
             } else {
                 let prepared = try await prepare(change, on: draft.metadata)
                 try await claimMoved(prepared.metadata, from: draft.metadata, change.identifier, draft.head)
-                draft.include(part, prepared, idempotencyKey: request.idempotencyKey)
+                draft.include(part, prepared, of: request)
             }
         } catch {
             draft.settle(part, .failed(error))
@@ -115,7 +115,8 @@ extension CatalogService {
         let outcome: AdvanceOutcome
         do throws(CatalogError) {
             outcome = try await registers.advance(
-                draft.head, to: .table(next), operation: "commit", idempotencyKeys: draft.idempotencyKeys)
+                draft.head, to: .table(next), operation: "commit", idempotencyKeys: draft.idempotencyKeys,
+                origins: draft.origins)
         } catch {
             let isUnknown = error.code == .commitStateUnknown
             if !isUnknown { await discard(file, draft.lists) }

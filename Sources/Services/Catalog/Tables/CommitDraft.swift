@@ -25,6 +25,7 @@ struct CommitDraft: Sendable {
     private(set) var parts: [Int: Part] = [:]
     /// Of the commits included.
     private(set) var idempotencyKeys: [String] = []
+    private(set) var origins: [RequestOrigin] = []
 
     init(head: RegisterHead, state: TableState, base: StoredMetadata) {
         self.head = head
@@ -36,15 +37,19 @@ struct CommitDraft: Sendable {
     var hasChanges: Bool { metadata != base.metadata }
 
     /// Adds what `part` makes of the table.
-    mutating func include(_ part: Int, _ prepared: PreparedCommit, idempotencyKey: String?) {
+    mutating func include(_ part: Int, _ prepared: PreparedCommit, of request: CatalogService.Request) {
         metadata = prepared.metadata
         lists += prepared.lists.map { ($0, part) }
         parts[part] = .included
-        if let idempotencyKey { idempotencyKeys.append(idempotencyKey) }
+        if let key = request.idempotencyKey { idempotencyKeys.append(key) }
+        if let origin = request.origin { origins.append(origin) }
     }
 
     /// Whether a commit of this key is in the draft: a client has sent it twice.
     func has(_ idempotencyKey: String?) -> Bool { idempotencyKey.map { idempotencyKeys.contains($0) } ?? false }
+
+    /// Adds a commit that the draft contains already.
+    mutating func includeAgain(_ part: Int) { parts[part] = .included }
 
     mutating func settle(_ part: Int, _ outcome: CommitResult) { parts[part] = .settled(outcome) }
 
