@@ -13,10 +13,17 @@ import WriteAheadLog
 /// One log directory and its tables; collectors on them come and go.
 final class World: Sendable {
     let path = "/tmp/collector-test-\(SystemRandom().next())"
-    let store = MemoryObjectStore()
+    let store: MemoryObjectStore
     let catalog: DirectCatalog
 
+    /// Another log directory for the tables of `other`.
+    init(beside other: World) {
+        store = other.store
+        catalog = other.catalog
+    }
+
     init() throws {
+        store = MemoryObjectStore()
         var locations: [TableIdentifier: ObjectKey] = [:]
         for name in ["events", "t1", "never", "rejected"] {
             locations[try Self.identifier(name)] = try ObjectKey("analytics/\(name)")
@@ -129,7 +136,9 @@ final class RunningCollector: Sendable {
     /// The table of refused events, as `quarantining` feeds it.
     func quarantine(_ world: World) throws -> Quarantine {
         Quarantine(
-            try World.identifier("rejected"), catalog: world.catalog, store: store, intake: intake, pipeline: pipeline)
+            try World.identifier("rejected"), catalog: world.catalog, store: store, log: log.identity.id,
+            intake: intake,
+            pipeline: pipeline)
     }
 
     /// Sends events with these ids; how many were new.

@@ -5,6 +5,7 @@ import Events
 import Files
 import IcebergCatalog
 import IcebergData
+import IcebergSpec
 import IcebergTable
 import JSONFormat
 import Testing
@@ -183,6 +184,42 @@ struct QuarantineTests {
         since.from = Timestamp(microseconds: SystemClock().now().microseconds + 60_000_000)
         #expect(try await counter.quarantine(world).replay(since).refused == 0)
         try await counter.kill()
+    }
+
+    @Test func `of two collectors one replays, and the other when that is in the tables`() async throws {
+        let world = try World()
+        let strict = try world.quarantining(isStrict: true)
+        for n in 0..<3 { _ = try await post(strict, incomplete(n)) }
+        try await strict.flush()
+        try await strict.kill()
+        let (one, two) = (try world.quarantining(), try World(beside: world).quarantining())
+        let location = try await world.catalog.loadTable(World.identifier("rejected")).metadata.location
+        // The first has replayed and died: what it took may be in its log.
+        let claim = try ReplayClaim(world.store, table: location, log: one.log.identity.id)
+        _ = try await claim.take()
+        let other = try two.quarantine(world)
+        await #expect { _ = try await other.replay(Quarantine.Selection()) } throws: {
+            if case .claimed(let log, _)? = $0 as? Quarantine.Failed {
+                log == one.log.identity.id.description
+            } else {
+                false
+            }
+        }
+        #expect(try await world.count() == 0)
+        // Its next life lets the other go on.
+        let report = try await one.quarantine(world).replay(Quarantine.Selection())
+        #expect(report.replayed == 3 && !report.isPending)
+        let next = try await other.replay(Quarantine.Selection())
+        #expect(next.replayed == 0 && next.alreadyReplayed == 3)
+        // A disk that is gone is told to be gone.
+        _ = try await claim.take()
+        await #expect(throws: Quarantine.Failed.self) { _ = try await other.replay(Quarantine.Selection()) }
+        var forced = Quarantine.Selection()
+        forced.takesOver = true
+        #expect(try await other.replay(forced).alreadyReplayed == 3)
+        #expect(try await world.count() == 3)
+        try await one.kill()
+        try await two.kill()
     }
 
     @Test func `an event of binary mode is replayed with its attributes`() async throws {

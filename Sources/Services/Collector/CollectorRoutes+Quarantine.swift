@@ -45,7 +45,7 @@ extension CollectorRoutes {
             "accepted": JSONValue(report.accepted), "duplicates": JSONValue(report.duplicates),
             "already_replayed": JSONValue(report.alreadyReplayed), "cut": JSONValue(report.cut),
             "ruled_out": JSONValue(report.ruledOut), "refused": JSONValue(report.refused),
-            "has_more": .bool(report.hasMore),
+            "has_more": .bool(report.hasMore), "pending": .bool(report.isPending),
             "failures": .array(
                 report.failures.map {
                     [
@@ -68,10 +68,11 @@ extension CollectorRoutes {
             case ("to", .string(let text)): selection.to = try time(text, "to")
             case ("limit", .integer(let limit)) where (1...100_000).contains(limit): selection.limit = Int(limit)
             case ("dry_run", .bool(let isTrial)): selection.isTrial = isTrial
+            case ("take_over", .bool(let takesOver)): selection.takesOver = takesOver
             default:
                 throw .badRequest(
                     "\"\(member.key.prefix(100))\" is not allowed with this value: reason (text), from and to (times of "
-                        + "RFC 3339), limit (1 to 100000) and dry_run (true or false) are")
+                        + "RFC 3339), limit (1 to 100000), dry_run and take_over (true or false) are")
             }
         }
         return selection
@@ -90,6 +91,12 @@ extension CollectorRoutes {
         } catch let error as Quarantine.Failed {
             switch error {
             case .busy: throw ServiceError(status: 409, type: "ReplayRunningException", "a replay is running")
+            case .claimed(let log, let since):
+                throw ServiceError(
+                    status: 409, type: "ReplayRunningException",
+                    "the collector with the log \(log) replays since \(since), or what it replayed is not in the tables yet: "
+                        + "wait for it, or run a replay there. Only if that log is gone for good send \"take_over\": true"
+                )
             case .tooMany:
                 throw ServiceError.badRequest("too much was replayed since then: give a later \"from\"")
             case .halted(let why), .table(let why):

@@ -199,7 +199,8 @@ package final class CollectorService: Sendable {
                 sink: MeteredSink(sink: sink, metrics: counted, clock: SystemClock()), limits: configuration.batches,
                 trouble: trouble))
         return Quarantine(
-            table, catalog: tables.catalog, store: tables.store, intake: intake, pipeline: pipeline)
+            table, catalog: tables.catalog, store: tables.store, log: log.identity.id, intake: intake,
+            pipeline: pipeline)
     }
 
     /// The event table, as metrics and status call it.

@@ -16,8 +16,8 @@ import WriteAheadLog
 /// What a replay guarantees. A refusal whose events were taken has a second row of the same id with the reason `replayed`,
 /// which is in the same record of the log as the events; so a crash leaves both or neither, and a later replay, of this
 /// collector or another, passes it over. One collector runs one replay at a time, and first brings what is in its log into
-/// the tables. Two collectors that replay the same refusals at the same time may both take them: with the same ids, so
-/// that compaction finds the second.
+/// the tables. Of several collectors one at a time replays (`ReplayClaim`), and lets the next do so when what it replayed
+/// is in the tables.
 package final class Quarantine: Sendable {
     package struct Selection: Sendable {
         package var reason: String?
@@ -28,6 +28,8 @@ package final class Quarantine: Sendable {
         package var limit = 1000
         /// Tell what would come of it, and take nothing.
         package var isTrial = false
+        /// Whatever other collector is replaying: it is gone, and its log with it.
+        package var takesOver = false
 
         package init() {}
     }
@@ -54,6 +56,8 @@ package final class Quarantine: Sendable {
         package fileprivate(set) var failures: [Failure] = []
         /// There are more than were tried.
         package fileprivate(set) var hasMore = false
+        /// What was taken is not in the tables yet: until then no other collector may replay.
+        package fileprivate(set) var isPending = false
     }
 
     package struct Counts: Sendable {
@@ -64,6 +68,8 @@ package final class Quarantine: Sendable {
     package enum Failed: Error, Sendable {
         /// A replay is running.
         case busy
+        /// Another collector is replaying, or what it replayed is not in the tables yet.
+        case claimed(log: String, since: String)
         /// What is in the log is not in the table, so what was replayed cannot be known.
         case halted(String)
         /// More was replayed since `from` than fits into memory.
@@ -81,17 +87,21 @@ package final class Quarantine: Sendable {
 
     package let table: TableIdentifier
     private let catalog: any TableCatalog
+    private let store: any ObjectStore
     private let loader: ManifestLoader
+    private let log: UUID
     private let intake: EventIntake
     private let pipeline: EventPipeline
     private let isRunning = Mutex(false)
 
     package init(
-        _ table: TableIdentifier, catalog: any TableCatalog, store: any ObjectStore, intake: EventIntake,
+        _ table: TableIdentifier, catalog: any TableCatalog, store: any ObjectStore, log: UUID, intake: EventIntake,
         pipeline: EventPipeline
     ) {
         self.table = table
         self.catalog = catalog
+        self.store = store
+        self.log = log
         self.intake = intake
         self.pipeline = pipeline
         loader = ManifestLoader(store: store)
@@ -127,6 +137,33 @@ package final class Quarantine: Sendable {
         guard flushed.others[table.description] != nil else {
             throw Failed.halted("the table \(table) takes no commits; see /health")
         }
+        return selection.isTrial ? try await tried(selection) : try await claiming(selection)
+    }
+
+    /// Holds the claim for as long as what is taken is in the log alone.
+    private func claiming(_ selection: Selection) async throws -> Report {
+        let claim = try ReplayClaim(store, table: try await load().metadata.location, log: log)
+        let etag: String
+        do {
+            etag = try await claim.take(isForced: selection.takesOver)
+        } catch let held as ReplayClaim.Held {
+            throw Failed.claimed(log: held.log, since: held.since)
+        }
+        var report = Report()
+        var failure: (any Error)?
+        do { report = try await tried(selection) } catch { failure = error }
+        do {
+            let flushed = try await pipeline.flush(timeoutMilliseconds: Self.flushMilliseconds)
+            guard flushed.others[table.description] != nil else { throw Failed.halted("the table \(table) has halted") }
+            try await claim.release(etag)
+        } catch {
+            report.isPending = true
+        }
+        if let failure { throw failure }
+        return report
+    }
+
+    private func tried(_ selection: Selection) async throws -> Report {
         let replayed = try await replayedIDs(from: selection.from)
         var report = Report()
         guard let scan = try await scan(QuarantinedEvent.columns, selection) else { return report }
@@ -208,6 +245,14 @@ package final class Quarantine: Sendable {
                 loaded.metadata, loader: loader, columns: columns, predicate: terms.isEmpty ? nil : .and(terms))
         } catch {
             if [.noSuchTable, .noSuchNamespace, .notFound].contains(error.code) { return nil }
+            throw Failed.table(error.description)
+        }
+    }
+
+    private func load() async throws -> LoadedTable {
+        do throws(CatalogError) {
+            return try await catalog.loadTable(table)
+        } catch {
             throw Failed.table(error.description)
         }
     }
