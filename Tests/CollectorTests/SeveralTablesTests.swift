@@ -7,6 +7,8 @@ import IcebergCatalog
 import IcebergSpec
 import JSONFormat
 import ObjectStore
+import ServiceHost
+import Synchronization
 import Testing
 import WriteAheadLog
 
@@ -50,7 +52,48 @@ private struct PatientSink: BatchSink {
     }
 }
 
+/// Notes the traces under which batches are committed.
+private final class TracedSink: BatchSink {
+    let sink: any BatchSink
+    let traces = Mutex<[String?]>([])
+
+    init(_ sink: any BatchSink) { self.sink = sink }
+
+    func readWatermark() async throws(CommitError) -> UInt64? { try await sink.readWatermark() }
+    func logBegins(with sequence: UInt64) async { await sink.logBegins(with: sequence) }
+    func commit(_ batch: SealedBatch) async throws(CommitError) -> TableCommitter.Outcome {
+        traces.withLock { $0.append(CallTrace.current?.trace.traceID) }
+        return try await sink.commit(batch)
+    }
+}
+
 struct SeveralTablesTests {
+    @Test func `all commits of a flush belong to its trace, and others to one of their own`() async throws {
+        let world = try World()
+        let collector = try world.collector()
+        let sinks = Mutex<[TracedSink]>([])
+        for type in ["t1", "never"] {
+            try collector.add(type, .type(type == "t1" ? "t1" : "t2")) { inner in
+                let sink = TracedSink(inner)
+                sinks.withLock { $0.append(sink) }
+                return sink
+            }
+        }
+        let call = CallTrace.make()
+        try await CallTrace.$current.withValue(call) {
+            _ = try await collector.send(0..<60)
+            _ = try await collector.pipeline.flush(timeoutMilliseconds: 60_000)
+        }
+        _ = try await collector.send(60..<120)
+        _ = try await collector.pipeline.flush(timeoutMilliseconds: 60_000)
+        try await collector.kill()
+        for sink in sinks.withLock({ $0 }) {
+            let traces = sink.traces.withLock { $0 }
+            #expect(traces.count == 2 && traces[0] == call.trace.traceID)
+            #expect(traces[1] != nil && traces[1] != traces[0])
+        }
+    }
+
     @Test func `each table gets what is for it, once, across restarts`() async throws {
         let world = try World()
         var sent = 0

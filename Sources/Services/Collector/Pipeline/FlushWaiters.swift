@@ -1,5 +1,6 @@
 import Batching
 import Committing
+import ServiceHost
 
 /// Calls of `flush` that wait for one table, and what has been committed for them.
 struct FlushWaiters {
@@ -12,6 +13,8 @@ struct FlushWaiters {
         /// Counts and lists only events of this type.
         let type: String?
         let deadline: Int64
+        /// Of the request that asked for it.
+        let trace: CallTrace?
         var flushed = Flushed()
         let resume: @Sendable (Result<Flushed, CommitError>) -> Void
 
@@ -36,7 +39,8 @@ struct FlushWaiters {
         resume: @escaping @Sendable (Result<Flushed, CommitError>) -> Void
     ) {
         added += 1
-        all.append(Waiter(id: added, target: target, type: type, deadline: deadline, resume: resume))
+        let trace = CallTrace.current
+        all.append(Waiter(id: added, target: target, type: type, deadline: deadline, trace: trace, resume: resume))
     }
 
     mutating func credit(_ batch: SealedBatch, _ receipt: TableCommitter.Receipt) {
