@@ -98,6 +98,21 @@ import Testing
         #expect(await client.send(.post, "\(Self.events)/undrop").status == 404)
     }
 
+    @Test func `a table that is gone is found again without being told where`() async throws {
+        let path = "\(Self.events)/register"
+        let before = await load()
+        #expect(await client.send(.post, path).json == before.json, "it is there")
+        #expect(await client.send(.delete, Self.events).status == 204)
+        #expect(await client.send(.post, path).json == before.json, "it was dropped")
+        #expect(await client.send(.post, "\(Self.events)/unregister").status == 200)
+        #expect(await client.send(.post, path).json == before.json, "its register knows it")
+        #expect(await client.send(.post, "\(Self.tables)/none/register").status == 404)
+        let location = try #require(before.json["metadata-location"]?.string)
+        #expect(await client.send(.post, "\(Self.events)/unregister").status == 200)
+        let body = #"{"metadata-location":"\#(location)"}"#
+        #expect(await client.send(.post, "\(Self.tables)/other/register", body).status == 200)
+    }
+
     @Test func `a purge spares what a registered table needs`() async throws {
         let location = try #require(await load().json["metadata-location"]?.string)
         #expect(await client.send(.delete, "\(Self.events)?purgeRequested=true").status == 204)

@@ -60,6 +60,7 @@ import Testing
             #"{"source":{"namespace":["n"],"name":"v"},"destination":{"namespace":["n"],"name":"w"}}"#),
         Row("POST \(table)/unregister", .maintain),
         Row("POST \(table)/undrop", .maintain),
+        Row("POST \(table)/register", .maintain),
         Row("GET namespaces/{namespace}/dropped", .list),
         Row("POST purges", .administer),
         Row("GET namespaces/{namespace}/functions", .list),

@@ -20,6 +20,9 @@ extension CatalogHarness {
             extra(.post, "namespaces/{namespace}/tables/{table}/undrop", .maintain) {
                 (call) async throws(CatalogError) in try await undrop(call)
             },
+            extra(.post, "namespaces/{namespace}/tables/{table}/register", .maintain) {
+                (call) async throws(CatalogError) in try await reregister(call)
+            },
             extra(.get, "namespaces/{namespace}/dropped", .list) { (call) async throws(CatalogError) in
                 try await listDropped(call)
             },
@@ -36,6 +39,19 @@ extension CatalogHarness {
             (try body.optional("name")?.string(), try body.optional("table_uuid")?.string())
         }
         let table = try await service.undropTable(try call.table(), as: name, uuid: uuid, call.context)
+        return document(table, call).response
+    }
+
+    private func reregister(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let body = try call.body()
+        let location = try CatalogCall.reading { () throws(JSONError) in
+            try body.optional("metadata-location")?.string()
+        }
+        guard let location else {
+            return document(try await service.reregisterTable(try call.table(), call.context), call).response
+        }
+        let table = try await service.registerTable(
+            try call.table(), metadataLocation: location, overwrite: false, call.context)
         return document(table, call).response
     }
 
