@@ -44,6 +44,8 @@ import Testing
         Row("POST \(table)/plan", .read),
         Row("GET \(table)/plan/{plan-id}", .read),
         Row("DELETE \(table)/plan/{plan-id}", .read),
+        Row("GET \(table)/credentials", .read),
+        Row("POST \(table)/sign", .read),
         Row("POST \(table)/tasks", .read, #"{"plan-task":"x"}"#),
         Row(
             "POST tables/rename", .maintain,

@@ -1,3 +1,4 @@
+import Clocks
 import Configuration
 import ObjectStore
 import ServiceHost
@@ -12,6 +13,16 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
     let tokens: [AccessKey]
     let clients: [AccessKey]
     let vendsCredentials: Bool
+    let signsRequests: Bool
+    /// How long temporary credentials hold.
+    let credentialsSeconds: Int
+    /// Cloudflare's API; nil where it is not used.
+    let r2Account: String?
+    let r2Token: Secret?
+    let r2API: EndpointURL?
+    /// The security token service of the store; nil where it is not used.
+    let tokenService: EndpointURL?
+    let role: String?
     /// Nil: clients do as they please.
     let scanPlanning: ScanPlanningMode?
     let dropRetentionHours: Int
@@ -38,6 +49,26 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
         vendsCredentials = reader.bool(
             "CATALOG_VEND_CREDENTIALS", default: isDevelopment,
             "hand the store's own credentials to clients that ask for vended credentials")
+        signsRequests = reader.bool(
+            "CATALOG_REMOTE_SIGNING", default: true,
+            "sign requests to an S3 store for clients that ask for it, within a table and what they may do with it")
+        credentialsSeconds = reader.int(
+            "CATALOG_CREDENTIALS_SECONDS", in: 900...43_200, default: 3_600,
+            "how long temporary credentials hold; they are handed out again while half of that is left")
+        r2Account = reader.optionalString(
+            "R2_ACCOUNT_ID", "account whose API makes temporary credentials of R2, narrowed to a table")
+        r2Token = reader.secret("R2_API_TOKEN", "token of that API, with the rights to be handed on")
+        r2API = reader.url(
+            "R2_API_URL", "where that API is; unset: https://api.cloudflare.com/client/v4")
+        tokenService = reader.url(
+            "CATALOG_STS_URL", "security token service of the store, which makes credentials narrowed to a table")
+        role = reader.optionalString("CATALOG_STS_ROLE", "ARN of the role that these credentials are of")
+        if (r2Account == nil) != (r2Token == nil) {
+            reader.refuse("R2_API_TOKEN", "and R2_ACCOUNT_ID are set both or neither")
+        }
+        if (tokenService == nil) != (role == nil) {
+            reader.refuse("CATALOG_STS_ROLE", "and CATALOG_STS_URL are set both or neither")
+        }
         scanPlanning = reader.optionalParsed(
             "CATALOG_SCAN_PLANNING", allowed: ScanPlanningMode.allCases.map(\.rawValue).joined(separator: " | "),
             "where clients must plan scans; the table property scan-planning-mode goes before it"
@@ -112,13 +143,32 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
         return config
     }
 
-    /// The store's own credentials, when they may be handed out.
-    var vendedConfig: [String: String]? {
-        guard vendsCredentials, case .s3(let s3) = objectStore.place else { return nil }
+    /// Where credentials for clients come from: temporary ones where they can be had, else the store's own where
+    /// these may be handed out.
+    var credentialSource: CredentialVending.Source {
+        guard case .s3(let s3) = objectStore.place else { return .none }
+        if let r2Account, let r2Token {
+            return .r2(
+                TemporaryAccessAPI(
+                    endpoint: r2API?.text ?? "https://api.cloudflare.com/client/v4", account: r2Account,
+                    token: r2Token.revealed, parentAccessKeyID: s3.credentials.accessKeyID))
+        }
+        if let tokenService, let role {
+            return .tokenService(
+                SecurityTokenService(
+                    endpoint: tokenService.text, region: s3.region, role: role, credentials: s3.credentials))
+        }
+        guard vendsCredentials else { return .none }
         var config = [
             "s3.access-key-id": s3.credentials.accessKeyID, "s3.secret-access-key": s3.credentials.secretAccessKey,
         ]
         if let token = s3.credentials.sessionToken { config["s3.session-token"] = token }
-        return config
+        return .own(config)
+    }
+
+    /// Signs for clients, where that is possible and wanted.
+    func signer(clock: any WallClock) -> StoreRequestSigner? {
+        guard signsRequests, case .s3(let s3) = objectStore.place else { return nil }
+        return StoreRequestSigner(s3, clock: clock)
     }
 }

@@ -73,4 +73,8 @@ package enum CatalogLimits {
     package static let planRequestBytesMax = 16 << 20
     /// Columns named in `select` or `stats-fields`.
     package static let planColumnsMax = 10_000
+    /// Temporary credentials kept to be handed out again, each for one table.
+    package static let cachedCredentialsMax = 10_000
+    /// Keys of one signed request that deletes many objects.
+    package static let signedDeletionsMax = 1_000
 }

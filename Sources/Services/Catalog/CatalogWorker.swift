@@ -31,8 +31,11 @@ package enum CatalogWorker {
         }
         // Whoever asks may read and write only in development, and only until a key or token is configured.
         let isOpen = worker.environment == .development && access.isOpen
+        let vending = CredentialVending(
+            source: configuration.credentialSource, seconds: configuration.credentialsSeconds,
+            http: try worker.httpClient(), clock: worker.clock)
         let harness = CatalogHarness(
-            service: service, vending: CredentialVending(config: configuration.vendedConfig))
+            service: service, vending: vending, signer: configuration.signer(clock: worker.clock))
         return harness.routes(access: access, isOpen: isOpen)
     }
 }

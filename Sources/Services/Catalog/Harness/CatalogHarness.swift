@@ -26,10 +26,13 @@ package struct CatalogHarness: Sendable {
     /// Reads manifests, which never change, through the service's cache.
     let loader: ManifestLoader
     let planning: ScanPlanning
+    /// Signs requests to the store for clients; nil where it does not.
+    let signer: StoreRequestSigner?
 
-    package init(service: CatalogService, vending: CredentialVending) {
+    package init(service: CatalogService, vending: CredentialVending, signer: StoreRequestSigner? = nil) {
         self.service = service
         self.vending = vending
+        self.signer = signer
         loader = service.loader
         planning = ScanPlanning(
             loader: loader, key: SigningKey(store: service.registers.store, bucket: service.registers.bucket))
@@ -45,6 +48,7 @@ package struct CatalogHarness: Sendable {
             functionEndpoints,
             commitEndpoints,
             planEndpoints,
+            credentialEndpoints,
             maintenanceEndpoints,
             operationEndpoints,
             schemaEndpoints,
@@ -100,34 +104,5 @@ package struct CatalogHarness: Sendable {
             "endpoints": .array(listed),
             "idempotency-key-lifetime": .string(CatalogLimits.idempotencyLifetime),
         ])
-    }
-
-    /// A table's document, with what the client needs to read its files.
-    func document(
-        _ table: CatalogService.Table, _ call: CatalogCall, snapshots: TableDocument.Snapshots = .all
-    ) -> TableDocument {
-        let credentials = credentials(for: call, table.file.metadata.location)
-        return TableDocument(
-            table: table, snapshots: snapshots, config: tableConfig(credentials, table.file.metadata.properties),
-            credentials: credentials)
-    }
-
-    /// The store's own keys open every table, so they are for those only who may do everything.
-    func credentials(
-        for call: CatalogCall, _ location: String
-    ) -> [(prefix: String, config: [String: String])] {
-        call.rights.isUnlimited ? vending.credentials(for: call.request, location) : []
-    }
-
-    /// Older clients look for credentials among the settings. Who is to plan scans is said for all tables by a variable,
-    /// and for one by its property of the same name.
-    func tableConfig(
-        _ credentials: [(prefix: String, config: [String: String])], _ properties: [String: String]
-    ) -> [String: String] {
-        var config = credentials.reduce(into: service.warehouse.clientConfig) { $0.merge($1.config) { $1 } }
-        if let mode = properties[ScanPlanningMode.key].flatMap({ ScanPlanningMode(rawValue: $0) }) {
-            config[ScanPlanningMode.key] = mode.rawValue
-        }
-        return config
     }
 }

@@ -8,7 +8,9 @@ extension CatalogHarness {
         [
             standard(.post, "namespaces/{namespace}/tables/{table}", .write) { (call) async throws(CatalogError) in
                 let change = try Self.change(try call.body(), named: try call.table())
-                return document(try await service.commit(change, call.context), call).response
+                let table = try await service.commit(change, call.context)
+                let access = TableAccess(config: tableConfig(table.file.metadata.properties))
+                return TableDocument(table: table, snapshots: .all, access: access).response
             },
             standard(.post, "transactions/commit", .parts(Self.transactionNeeds)) { (call) async throws(CatalogError) in
                 var changes: [CatalogService.TableChange] = []

@@ -39,7 +39,7 @@ extension CatalogHarness {
             (try body.optional("name")?.string(), try body.optional("table_uuid")?.string())
         }
         let table = try await service.undropTable(try call.table(), as: name, uuid: uuid, call.context)
-        return document(table, call).response
+        return await made(table, call)
     }
 
     private func reregister(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {

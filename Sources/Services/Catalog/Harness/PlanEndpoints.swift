@@ -27,7 +27,7 @@ extension CatalogHarness {
         let table = try await service.loadTable(try call.table())
         let request = try ScanRequest(body, of: table.file.metadata)
         let (id, answer) = try await planning.plan(request, of: table.file.metadata)
-        return try completed(answer, of: table, call, id: id)
+        return try await completed(answer, of: table, call, id: id)
     }
 
     private func fetchPlan(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
@@ -35,7 +35,7 @@ extension CatalogHarness {
         guard let answer = try await planning.refetch(call.planID, of: table.file.metadata) else {
             return CatalogReply.json(["status": "cancelled"])
         }
-        return try completed(answer, of: table, call, id: nil)
+        return try await completed(answer, of: table, call, id: nil)
     }
 
     private func fetchTasks(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
@@ -48,14 +48,13 @@ extension CatalogHarness {
 
     private func completed(
         _ answer: ScanPlanning.Answer, of table: CatalogService.Table, _ call: CatalogCall, id: String?
-    ) throws(CatalogError) -> HTTPResponse {
+    ) async throws(CatalogError) -> HTTPResponse {
         let metadata = table.file.metadata
         var body = JSONObject()
         body["status"] = "completed"
         body["plan-id"] = id.map { .string($0) }
         let tasks = try ScanTasksJSON(answer: answer, metadata: metadata).members()
-        let credentials = credentials(for: call, metadata.location)
-        if !credentials.isEmpty { body["storage-credentials"] = TableDocument.json(credentials) }
+        body["storage-credentials"] = try await access(to: table.identifier, metadata, call).credentialsJSON
         return CatalogReply.json(.object(JSONObject(body.members + tasks.members)))
     }
 }

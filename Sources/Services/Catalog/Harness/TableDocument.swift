@@ -14,13 +14,14 @@ struct TableDocument {
 
     let table: CatalogService.Table
     let snapshots: Snapshots
-    let config: [String: String]
-    /// Credentials by the prefix of the locations they are for.
-    let credentials: [(prefix: String, config: [String: String])]
+    let access: TableAccess
 
-    /// A state of the table in one of the two forms: metadata files never change, so their place says it all.
+    /// A state of the table in one of the two forms, as metadata files never change, with what gives access to it: a
+    /// client whose credentials are others than these has another document.
     var etag: String {
-        let digest = Digest.sha256(Array(table.file.location.utf8))
+        var told = Array(table.file.location.utf8)
+        for (key, value) in access.config.sorted(by: { $0.key < $1.key }) { told.append(utf8: "\n\(key)=\(value)") }
+        let digest = Digest.sha256(told)
         return "\"\(Hexadecimal.encode(digest.prefix(12)))-\(snapshots.rawValue)\""
     }
 
@@ -40,26 +41,16 @@ struct TableDocument {
             snapshots == .all ? table.file.json : table.file.metadata.withReferencedSnapshotsOnly.json.serialized()
         var response = CatalogReply.json(
             bytes: Self.document(
-                location: table.file.location, metadata: metadata, properties: table.file.metadata.properties,
-                config: config, credentials: credentials))
+                location: table.file.location, metadata: metadata, properties: table.file.metadata.properties, access))
         response.headers["ETag"] = etag
         return response
     }
 
     static func document(
-        location: String?, metadata: [UInt8], properties: [String: String], config: [String: String],
-        credentials: [(prefix: String, config: [String: String])]
+        location: String?, metadata: [UInt8], properties: [String: String], _ access: TableAccess
     ) -> [UInt8] {
-        var rest = JSONObject()
-        rest["config"] = JSONValue(config)
+        var rest = access.members
         rest["properties"] = JSONValue(properties)
-        if !credentials.isEmpty {
-            rest["storage-credentials"] = json(credentials)
-        }
         return CatalogReply.document(location: location, metadata: metadata, rest: rest)
-    }
-
-    static func json(_ credentials: [(prefix: String, config: [String: String])]) -> JSONValue {
-        .array(credentials.map { ["prefix": .string($0.prefix), "config": JSONValue($0.config)] })
     }
 }

@@ -47,7 +47,9 @@ extension CatalogHarness {
         guard let snapshots = TableDocument.Snapshots(rawValue: form.lowercased()) else {
             throw CatalogError(.badRequest, "snapshots must be \"all\" or \"refs\", not \"\(form.prefix(20))\"")
         }
-        let document = document(try await service.loadTable(try call.table()), call, snapshots: snapshots)
+        let table = try await service.loadTable(try call.table())
+        let access = try await access(to: table.identifier, table.file.metadata, call)
+        let document = TableDocument(table: table, snapshots: snapshots, access: access)
         guard !document.isKnown(to: call.request) else {
             return HTTPResponse(status: 304, headers: ["ETag": document.etag])
         }
@@ -62,12 +64,11 @@ extension CatalogHarness {
         let identifier = try TableIdentifier(try call.namespace(), name)
         let creation = CatalogService.Creation(creation: try Self.creation(body), isStaged: isStaged)
         let (metadata, table) = try await service.createTable(identifier, creation, call.context)
-        if let table { return document(table, call).response }
-        let credentials = credentials(for: call, metadata.location)
+        if let table { return await made(table, call) }
+        let access = await accessAfterChange(to: identifier, metadata, call)
         return CatalogReply.json(
             bytes: TableDocument.document(
-                location: nil, metadata: metadata.json.serialized(), properties: metadata.properties,
-                config: tableConfig(credentials, metadata.properties), credentials: credentials))
+                location: nil, metadata: metadata.json.serialized(), properties: metadata.properties, access))
     }
 
     /// Takes the standard body, and the relaxed one: schema without ids, bare list as partition spec.
@@ -100,7 +101,7 @@ extension CatalogHarness {
         let identifier = try TableIdentifier(try call.namespace(), name)
         let table = try await service.registerTable(
             identifier, metadataLocation: location, overwrite: overwrite, call.context)
-        return document(table, call).response
+        return await made(table, call)
     }
 
     private func renameTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
