@@ -44,6 +44,17 @@ package enum CatalogLimits {
     package static let snapshotAheadMillisecondsMax: Int64 = 15 * 60_000
     /// On all things together: they are one register entry.
     package static let grantsMax = 4_000
+    /// Manifests read at a commit, of those a snapshot adds and of those it takes out, each: more are checked by the list
+    /// alone.
+    package static let gateManifestsMax = 100
+    /// Their bytes together, as the list says.
+    package static let gateBytesMax: Int64 = 32 << 20
+    /// Of one file that the gate reads.
+    package static let gateFileBytesMax: Int64 = 64 << 20
+    /// Estimated bytes of manifests kept in memory for commits that are tried again.
+    package static let gateCacheBytesMax = 16 << 20
+    /// Manifest lists whose schemas have been looked at.
+    package static let gateListsMax = 10_000
     package static let pageSizeMax = 1_000
     /// A claim of a location by a table that does not exist (yet) holds this long.
     package static let locationClaimSeconds: Int64 = 900

@@ -35,7 +35,7 @@ package final class CatalogService: Sendable {
         views = ViewStore(store: warehouse.store)
         loader = ManifestLoader(store: warehouse.store)
         claims = LocationClaims(registers: registers)
-        gate = CommitGate(warehouse: warehouse, clock: clock)
+        gate = CommitGate(warehouse: warehouse, clock: clock, loader: loader)
         let documents = CatalogDocuments(store: warehouse.store, bucket: catalogBucket)
         refusals = Refusals(documents: documents, clock: clock)
         dropped = DroppedTables(documents: documents, clock: clock)

@@ -1,6 +1,7 @@
 import Clocks
 import IcebergCatalog
 import IcebergSpec
+import IcebergTable
 
 /// What a commit may not do, whatever its requirements say: it would corrupt the table, or keep other engines from
 /// reading it.
@@ -10,10 +11,12 @@ import IcebergSpec
 struct CommitGate: Sendable {
     let warehouse: Warehouse
     let clock: any WallClock
+    private let reader: GateReader
 
-    init(warehouse: Warehouse, clock: any WallClock) {
+    init(warehouse: Warehouse, clock: any WallClock, loader: ManifestLoader) {
         self.warehouse = warehouse
         self.clock = clock
+        reader = GateReader(loader: loader)
     }
 
     /// Checks that everything the updates point to lies inside the warehouse, and puts locations into the form this
@@ -29,12 +32,7 @@ struct CommitGate: Sendable {
             switch update {
             case .setLocation(let location): admitted.append(.setLocation(try warehouse.resolve(location).uri))
             case .setProperties(let properties): admitted.append(.setProperties(try admit(properties)))
-            case .addSnapshot(let snapshot):
-                guard let list = snapshot.manifestList else {
-                    throw CatalogError(.badRequest, "snapshot \(snapshot.snapshotID) has no manifest list")
-                }
-                _ = try warehouse.resolve(list)
-                admitted.append(update)
+            case .addSnapshot(let snapshot): admitted.append(.addSnapshot(try admit(snapshot)))
             case .setStatistics(let file):
                 _ = try warehouse.resolve(file.path)
                 admitted.append(update)
@@ -57,6 +55,18 @@ struct CommitGate: Sendable {
         return admitted
     }
 
+    /// A path without a scheme is left to `check`: some tables have it put right.
+    private func admit(_ snapshot: Snapshot) throws(CatalogError) -> Snapshot {
+        guard let list = snapshot.manifestList else {
+            throw CatalogError(.badRequest, "snapshot \(snapshot.snapshotID) has no manifest list")
+        }
+        if ManifestRepair.isAbsolute(list) { _ = try warehouse.resolve(list) }
+        var admitted = snapshot
+        // The catalog's own words.
+        for key in GateReader.ownListKeys + [ManifestRepair.doneKey] { admitted.summary[key] = nil }
+        return admitted
+    }
+
     /// Checks what a commit would make of a table, once its requirements hold.
     ///
     /// - Parameters:
@@ -70,9 +80,17 @@ struct CommitGate: Sendable {
     ) async throws(CatalogError) -> [TableUpdate]? {
         let folders = TableFolders(of: [base, result].compactMap(\.self), in: warehouse)
         let snapshots = SnapshotCheck(base: base, result: result, updates: updates, folders: folders)
-        for update in updates {
+        let properties = (base ?? result).properties
+        let files = SnapshotFiles(
+            reader: reader, warehouse: warehouse, folders: folders, level: GateLevel(of: properties),
+            repairs: properties[GateLevel.repairProperty]?.lowercased() == "true", base: base, result: result,
+            updates: updates)
+        var repaired = updates
+        for (index, update) in updates.enumerated() {
             switch update {
-            case .addSnapshot(let snapshot): try snapshots.check(snapshot, at: clock.now())
+            case .addSnapshot(let snapshot):
+                try snapshots.check(snapshot, at: clock.now())
+                if let better = try await files.check(snapshot) { repaired[index] = .addSnapshot(better) }
             case .setStatistics(let file):
                 try snapshots.checkStatistics(of: file.snapshotID, at: file.path)
             case .setPartitionStatistics(let file):
@@ -80,6 +98,6 @@ struct CommitGate: Sendable {
             default: continue
             }
         }
-        return nil
+        return repaired == updates ? nil : repaired
     }
 }

@@ -13,6 +13,7 @@ enum GateLevel: String, CaseIterable, Sendable {
     case off
 
     init(of properties: [String: String]) {
-        self = properties[Self.property].flatMap { GateLevel(rawValue: $0.lowercased()) } ?? .full
+        self =
+            properties[Self.property].flatMap { GateLevel(rawValue: $0.lowercased()) } ?? .full
     }
 }

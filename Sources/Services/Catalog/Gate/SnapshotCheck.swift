@@ -45,7 +45,6 @@ struct SnapshotCheck: Sendable {
                 "snapshot \(id) has the operation \"\((snapshot.operation ?? "").prefix(40))\"; allowed are "
                     + Self.operations.joined(separator: ", "))
         }
-        if let list = snapshot.manifestList { try folders.checkMetadata(list, "the manifest list") }
     }
 
     private static let operations = ["append", "replace", "overwrite", "delete"]

@@ -33,6 +33,11 @@ struct TableFolders: Sendable {
         }
     }
 
+    /// Where the catalog writes metadata of the table.
+    func metadataFolder(of table: TableMetadata) -> String {
+        table.properties[Self.metadataProperty] ?? "\(table.location)/metadata"
+    }
+
     private static func holds(_ folder: ObjectLocation, _ place: ObjectLocation) -> Bool {
         folder.bucket == place.bucket && place.key.rawValue.hasPrefix(folder.key.rawValue + "/")
     }

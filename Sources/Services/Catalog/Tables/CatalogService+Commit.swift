@@ -103,7 +103,7 @@ extension CatalogService {
             && added.allSatisfy { snapshot in
                 guard let known = metadata.snapshot(id: snapshot.snapshotID) else { return false }
                 return known.manifestList == snapshot.manifestList
-                    || known.summary[Rebase.originalListKey] == snapshot.manifestList
+                    || GateReader.ownListKeys.contains { known.summary[$0] == snapshot.manifestList }
             }
     }
 
