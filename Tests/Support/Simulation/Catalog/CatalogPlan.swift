@@ -41,6 +41,7 @@ package struct CatalogPlan: Sendable {
         staleLists = random.pick([0, 0, 200])
         keyed = random.pick([0, 500, 1000])
         skewSeconds = random.pick([0, 0, 5])
+        rebases = random.chance(400)
         if random.chance(300) { weights = [1, 0, 0, 3, 6, 0, 2] }
         if random.chance(200) { weights = [3, 2, 5, 2, 0, 6, 5] }
     }
