@@ -56,7 +56,8 @@ import Testing
         let types: [IcebergType] = []
         let schema = try Schema(fields: [.required(1, "id", .string)])
         var writer = try ManifestWriter(
-            schema: schema, spec: .unpartitioned, types: types, formatVersion: 2, sync: [UInt8](repeating: 1, count: 16))
+            schema: schema, spec: .unpartitioned, types: types, formatVersion: 2, sync: [UInt8](repeating: 1, count: 16)
+        )
         for entry in draft.entries { try writer.append(entry) }
         let (file, bytes) = try writer.finish(
             path: draft.manifestPath, snapshotID: draft.id, sequenceNumber: draft.sequenceNumber)

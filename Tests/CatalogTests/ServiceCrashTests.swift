@@ -141,4 +141,17 @@ import Testing
         #expect(second.file.location == first.file.location)
         #expect(second.head.version == first.head.version)
     }
+
+    @Test func `a transaction writes no file for a table in which it changes nothing`() async throws {
+        let memory = try await fixture.store(tables: [fixture.events, renamed])
+        let service = try fixture.service(memory)
+        _ = try await service.commit(fixture.change(fixture.events, setting: "x"), request)
+        let before = try await service.loadTable(fixture.events)
+        let changes = [fixture.change(fixture.events, setting: "x"), fixture.change(renamed, setting: "x")]
+        try await service.commitTransaction(changes, request)
+        let after = try await service.loadTable(fixture.events)
+        #expect(after.file.location == before.file.location)
+        #expect(after.head.version == before.head.version + 1)
+        #expect(try await service.loadTable(renamed).file.metadata.properties["x"] == "1")
+    }
 }

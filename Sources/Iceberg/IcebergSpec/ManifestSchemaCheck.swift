@@ -5,7 +5,8 @@ import AvroFormat
 public enum ManifestSchemaCheck {
     /// - Returns: one sentence for each fault; empty when every engine can read the list.
     /// - Throws: `.malformed` for what is no Avro file.
-    public static func faults(ofList bytes: [UInt8], formatVersion: Int, path: String) throws(IcebergError) -> [String] {
+    public static func faults(ofList bytes: [UInt8], formatVersion: Int, path: String) throws(IcebergError) -> [String]
+    {
         let schema = try schema(of: bytes, path)
         var required: [Int32] = [500, 501, 502, 503]
         if formatVersion >= 2 { required += [504, 505, 506, 512, 513, 514, 515, 516, 517] }
@@ -86,6 +87,8 @@ public enum ManifestSchemaCheck {
         guard nameless.isEmpty else { return ["no field-id for the partition \(nameless.joined(separator: ", "))"] }
         let (found, expected) = (Set(record.fields.compactMap { $0.fieldID.map(Int.init) }), spec.fields.map(\.fieldID))
         guard found != Set(expected) else { return [] }
-        return ["its partitions have the fields \(found.sorted()), those of spec \(spec.specID) are \(expected.sorted())"]
+        return [
+            "its partitions have the fields \(found.sorted()), those of spec \(spec.specID) are \(expected.sorted())"
+        ]
     }
 }

@@ -22,8 +22,7 @@ extension ObjectStore {
             switch try await put(location, bytes, condition: .ifAbsent, contentType: contentType) {
             case .stored: return .stored
             case .conditionFailed:
-                // Gone again between the two calls counts as another's object: this one was not written.
-                return try await holds(location, bytes) == true ? .alreadySame : .differs
+                return try await provedAgainst(location, bytes)
             }
         } catch {
             guard error.effect == .unknown, let isSame = try await provedContent(location, bytes, after: error) else {
@@ -42,6 +41,21 @@ extension ObjectStore {
         } catch {
             if error.code == .notFound { return nil }
             throw error
+        }
+    }
+
+    /// Whose object made the condition fail. Where that cannot be seen it may be this very one: a request can arrive twice,
+    /// and the answer to the second say that something is there.
+    private func provedAgainst(
+        _ location: ObjectLocation, _ bytes: [UInt8]
+    ) async throws(ObjectStoreError) -> ProvedPut {
+        do throws(ObjectStoreError) {
+            // Gone again between the two calls counts as another's object: this one was not written.
+            return try await holds(location, bytes) == true ? .alreadySame : .differs
+        } catch {
+            throw ObjectStoreError(
+                error.code, "something is there; reading it: \(error.message)", effect: .unknown,
+                retryAfterMilliseconds: error.retryAfterMilliseconds)
         }
     }
 

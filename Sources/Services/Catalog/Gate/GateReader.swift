@@ -62,7 +62,7 @@ final class GateReader: Sendable {
             return try await loader.manifests(of: snapshot)
         } catch {
             guard error.code == .store else { return nil }
-            throw CatalogError(.commitFailed, "the commit was not made: \(error.message)")
+            throw CatalogError(.serviceUnavailable, "the commit was not made: \(error.message)")
         }
     }
 
@@ -95,7 +95,7 @@ final class GateReader: Sendable {
             return try await loader.manifests(of: snapshot)
         } catch {
             throw CatalogError(
-                error.code == .store ? .commitFailed : .badRequest, "the commit was not made: \(error.message)")
+                error.code == .store ? .serviceUnavailable : .badRequest, "the commit was not made: \(error.message)")
         }
     }
 
@@ -110,7 +110,8 @@ final class GateReader: Sendable {
         } catch {
             switch error.code {
             case .notFound, .invalidName: throw CatalogError(.badRequest, "\(what) \(uri): \(error.message)")
-            default: throw CatalogError(.commitFailed, "the commit was not made: \(what) \(uri): \(error.message)")
+            default:
+                throw CatalogError(.serviceUnavailable, "the commit was not made: \(what) \(uri): \(error.message)")
             }
         }
     }

@@ -32,7 +32,8 @@ struct ManifestCheck: Sendable {
             throw refusal("\(data.path) has \(data.recordCount) records and \(data.fileSizeBytes) bytes")
         }
         let newest = snapshot.sequenceNumber
-        guard formatVersion == 1 || (entry.dataSequenceNumber ?? 0) <= newest && (entry.fileSequenceNumber ?? 0) <= newest
+        guard
+            formatVersion == 1 || (entry.dataSequenceNumber ?? 0) <= newest && (entry.fileSequenceNumber ?? 0) <= newest
         else {
             throw refusal("\(data.path) has a sequence number above that of the snapshot, \(newest)")
         }

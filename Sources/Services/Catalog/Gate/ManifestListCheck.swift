@@ -17,7 +17,8 @@ struct ManifestListCheck: Sendable {
             guard result.partitionSpec(id: file.partitionSpecID) != nil else {
                 throw refusal(
                     file,
-                    "is of partition spec \(file.partitionSpecID); the table has \(result.partitionSpecs.map(\.specID))")
+                    "is of partition spec \(file.partitionSpecID); the table has \(result.partitionSpecs.map(\.specID))"
+                )
             }
             guard result.formatVersion >= 2 else { continue }
             guard file.isCounted else { throw refusal(file, "is listed without the counts of its files and rows") }
@@ -102,7 +103,8 @@ struct RowIDCheck: Sendable {
                 last.partialValue <= end.partialValue
             else {
                 throw refusal(
-                    "\(file.path) has rows from \(start) on, beyond those given to the snapshot, \(first) and \(added) more")
+                    "\(file.path) has rows from \(start) on, beyond those given to the snapshot, \(first) and \(added) more"
+                )
             }
             if start >= first, start < last.partialValue { ranges.append(start..<last.partialValue) }
         }

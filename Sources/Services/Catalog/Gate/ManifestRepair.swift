@@ -164,7 +164,7 @@ struct ManifestRepair: Sendable {
         do throws(ObjectStoreError) {
             _ = try await warehouse.store.putIfAbsentProved(try warehouse.store.location(of: path), bytes)
         } catch {
-            throw CatalogError(.commitFailed, "the commit was not made: writing \(path): \(error.message)")
+            throw CatalogError(.serviceUnavailable, "the commit was not made: writing \(path): \(error.message)")
         }
     }
 }

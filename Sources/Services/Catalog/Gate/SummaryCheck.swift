@@ -18,7 +18,9 @@ struct SummaryCheck: Sendable {
         let before = parentFiles.flatMap { $0.allSatisfy(\.isCounted) ? Self.totals(of: $0) : nil }
         for (key, value) in truth {
             guard let said = snapshot.summary[key], Int64(said) != value else { continue }
-            if let parent, before?[key] == nil || parent.summary[key].flatMap({ Int64($0) }) != before?[key] { continue }
+            if let parent, before?[key] == nil || parent.summary[key].flatMap({ Int64($0) }) != before?[key] {
+                continue
+            }
             wrong[key] = value
         }
         return wrong

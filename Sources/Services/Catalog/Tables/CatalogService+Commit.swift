@@ -117,8 +117,6 @@ extension CatalogService {
         try await claims.claim(place, for: identifier, uuid: uuid, head: head)
     }
 
-    // A commit that certainly did not take place must not be answered with 5xx, which tells clients that it may have.
-
     func settledForCommit(_ chain: RegisterChain) async throws(CatalogError) -> RegisterHead {
         do { return try await registers.settledHead(chain) } catch { throw Self.notCommitted(error) }
     }
@@ -133,9 +131,17 @@ extension CatalogService {
         }
     }
 
+    /// The store failed before anything could take place.
     static func notCommitted(_ error: CatalogError) -> CatalogError {
         guard error.status >= 500 else { return error }
-        return CatalogError(.commitFailed, "the commit was not made: \(error.message)")
+        return CatalogError(.serviceUnavailable, "the commit was not made: \(error.message)")
+    }
+
+    /// What a client is told of a failed commit. A 5xx means that it may have taken place: what certainly did not is 409. But
+    /// whoever repeats a request by its key asks of its earlier attempts too, and of those a failing store says nothing.
+    static func answer(_ error: CatalogError, _ request: Request) -> CatalogError {
+        guard error.code == .serviceUnavailable, request.idempotencyKey == nil else { return error }
+        return CatalogError(.commitFailed, error.message)
     }
 }
 

@@ -47,12 +47,15 @@ extension CatalogService {
             }
         }
         return group.indices.map { part in
-            outcomes[part]
-                ?? .failed(
+            guard let outcome = outcomes[part] else {
+                return .failed(
                     CatalogError(
                         .commitFailed,
                         "\(group[part].change.identifier): \(CatalogLimits.commitAttemptsMax) times another commit was first"
                     ))
+            }
+            guard case .failed(let error) = outcome else { return outcome }
+            return .failed(Self.answer(error, group[part].request))
         }
     }
 

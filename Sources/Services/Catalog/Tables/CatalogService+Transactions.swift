@@ -13,8 +13,12 @@ extension CatalogService {
         guard Set(changes.map(\.identifier)).count == changes.count else {
             throw CatalogError(.badRequest, "a transaction names each table once")
         }
-        for _ in 0..<CatalogLimits.commitAttemptsMax {
-            if try await tryTransaction(changes, request) { return }
+        do throws(CatalogError) {
+            for _ in 0..<CatalogLimits.commitAttemptsMax {
+                if try await tryTransaction(changes, request) { return }
+            }
+        } catch {
+            throw Self.answer(error, request)
         }
         throw Self.lost("one of the transaction's tables")
     }
@@ -39,7 +43,12 @@ extension CatalogService {
             let prepared = try await prepare(checked, on: base.metadata)
             try await claimMoved(prepared.metadata, from: base.metadata, change.identifier, head)
             for list in prepared.lists { try await Rebase(loader: loader).write(list) }
-            let metadata = prepared.metadata == base.metadata ? base.metadata : prepared.metadata.following(base)
+            guard prepared.metadata != base.metadata else {
+                // It takes part, so that it is as its requirements say at the moment of the decision.
+                parts.append(RegisterStore.Change(head: head, state: head.state))
+                continue
+            }
+            let metadata = prepared.metadata.following(base)
             let file = try await files.writeForCommit(metadata, after: base.location)
             written.append((base: base, next: file, chain: head.chain))
             let next = TableState(

@@ -21,10 +21,14 @@ extension CatalogService {
         let chain = try RegisterChain.table(change.identifier)
         var checked = change
         checked.updates = try gate.admit(change.updates)
-        for _ in 0..<CatalogLimits.commitAttemptsMax {
-            let head = try await settledForCommit(chain)
-            if let done = try await repeatedView(change.identifier, head, request) { return done }
-            if let done = try await tryCommit(checked, head, request) { return done }
+        do throws(CatalogError) {
+            for _ in 0..<CatalogLimits.commitAttemptsMax {
+                let head = try await settledForCommit(chain)
+                if let done = try await repeatedView(change.identifier, head, request) { return done }
+                if let done = try await tryCommit(checked, head, request) { return done }
+            }
+        } catch {
+            throw Self.answer(error, request)
         }
         throw Self.lost("the view \(change.identifier)")
     }

@@ -59,7 +59,7 @@ struct CatalogClient: Sendable {
                 outcome = .acknowledged(reply)
                 break attempts
             case .failure(let error) where error.code == .tooManyRequests: break
-            case .failure(let error) where isUnknown && error.message.hasPrefix(Self.notMade): break
+            case .failure(let error) where key == nil && isUnknown && error.message.hasPrefix(Self.notMade): break
             case .failure(let error) where error.status < 500:
                 outcome = .refused(error, afterUnknown: isUnknown)
                 break attempts
