@@ -48,11 +48,11 @@ extension CatalogHarness {
             try body.optional("metadata-location")?.string()
         }
         guard let location else {
-            return document(try await service.reregisterTable(try call.table(), call.context), call).response
+            return await made(try await service.reregisterTable(try call.table(), call.context), call)
         }
         let table = try await service.registerTable(
             try call.table(), metadataLocation: location, overwrite: false, call.context)
-        return document(table, call).response
+        return await made(table, call)
     }
 
     private func listDropped(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
