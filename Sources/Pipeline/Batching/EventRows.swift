@@ -46,6 +46,17 @@ package struct EventRows: Sendable {
 
     package init(_ partition: EventPartition) { self.partition = partition }
 
+    /// No rows, of the same partition, with room for as many as `other` has, so that they are not moved as they become more.
+    init(like other: EventRows) {
+        partition = other.partition
+        ids.reserveCapacity(count: other.count, bytes: other.ids.bytes.count)
+        sources.reserveCapacity(count: other.count, bytes: other.sources.bytes.count)
+        times.reserveCapacity(other.count)
+        receivedAt.reserveCapacity(other.count)
+        data.values.reserveCapacity(count: other.data.values.count, bytes: other.data.values.bytes.count)
+        data.levels.reserveCapacity(other.data.levels.count)
+    }
+
     /// What a record's events share, and where in the record it lies.
     struct Shared {
         let receivedAt: Int64

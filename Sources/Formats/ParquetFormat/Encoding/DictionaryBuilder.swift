@@ -19,6 +19,8 @@ struct DictionaryBuilder {
     private static let probesMax = 128
     /// Values seen before the first doubt: among the first ones of a few thousand candidates hardly one occurs twice.
     private static let firstCheck = 8192
+    /// In a column of fewer values, not one that occurred twice among the first of these is reason enough.
+    private static let earlyCheck = 1024
 
     // MARK: - Words
 
@@ -122,6 +124,9 @@ struct DictionaryBuilder {
                 }
                 output[position] = last
                 if probes > Self.probesMax { failed = true }
+                if position == Self.earlyCheck && entries.count > position && layout.count <= 2 * Self.firstCheck {
+                    failed = true
+                }
                 if position >= nextCheck || plainBytes > bytesMax || failed {
                     nextCheck = position * 2
                     if failed || !pays(distinct: entries.count, bytes: plainBytes, seen: position + 1) {
