@@ -62,6 +62,8 @@ struct CommitGate: Sendable {
         }
         if ManifestRepair.isAbsolute(list) { _ = try warehouse.resolve(list) }
         var admitted = snapshot
+        // ClickHouse's way to say that there is none.
+        if snapshot.parentSnapshotID == -1 { admitted.parentSnapshotID = nil }
         // The catalog's own words.
         for key in GateReader.ownListKeys + [ManifestRepair.doneKey] { admitted.summary[key] = nil }
         return admitted
