@@ -40,6 +40,21 @@ package enum Failpoint: String, CaseIterable, Sendable {
     /// The list of the tables that have parts of a log.
     case targetsBeforeWrite = "targets.before-write"
     case targetsAfterWrite = "targets.after-write"
+    // A change of the catalog.
+    case catalogBeforeClaim = "catalog.before-claim"
+    case catalogAfterClaim = "catalog.after-claim"
+    case catalogBeforeListPut = "catalog.before-list-put"
+    case catalogAfterListPut = "catalog.after-list-put"
+    case catalogBeforeMetadataPut = "catalog.before-metadata-put"
+    case catalogAfterMetadataPut = "catalog.after-metadata-put"
+    case catalogBeforeRegisterPut = "catalog.before-register-put"
+    /// The change is durable, unless it is part of a transaction; nobody has been told.
+    case catalogAfterRegisterPut = "catalog.after-register-put"
+    case catalogBeforeDecisionPut = "catalog.before-decision-put"
+    /// The transaction is durable; nobody has been told.
+    case catalogAfterDecisionPut = "catalog.after-decision-put"
+    case catalogBeforeRemoval = "catalog.before-removal"
+    case catalogAfterRemoval = "catalog.after-removal"
 }
 
 extension Failpoint {

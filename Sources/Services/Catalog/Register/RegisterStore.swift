@@ -1,5 +1,6 @@
 import Bytes
 import Clocks
+import Failpoints
 import IcebergCatalog
 import JSONFormat
 import ObjectStore
@@ -140,7 +141,10 @@ package final class RegisterStore: Sendable {
             transaction: transaction.map { RegisterEntry.PendingTransaction(id: $0, before: head.state) },
             idempotencyKeys: idempotencyKeys, origins: origins)
         let place = try location(head.chain, head.version + 1)
-        switch try await putProved(place, entry.json) {
+        Failpoint.catalogBeforeRegisterPut.pass()
+        let put = try await putProved(place, entry.json)
+        Failpoint.catalogAfterRegisterPut.pass()
+        switch put {
         case .stored, .alreadySame:
             remember(head.chain, head.version + 1, entry)
             return .advanced(
@@ -152,7 +156,10 @@ package final class RegisterStore: Sendable {
     /// Decides a transaction, or finds that it has been decided otherwise.
     package func decide(_ id: UUID, _ wanted: RegisterDecision) async throws(CatalogError) -> RegisterDecision {
         let place = try decisionLocation(id)
-        switch try await putProved(place, ["outcome": .string(wanted.rawValue)]) {
+        Failpoint.catalogBeforeDecisionPut.pass()
+        let put = try await putProved(place, ["outcome": .string(wanted.rawValue)])
+        Failpoint.catalogAfterDecisionPut.pass()
+        switch put {
         case .stored, .alreadySame:
             decisions.withLock { $0.set(id, wanted) }
             return wanted

@@ -1,4 +1,5 @@
 import Clocks
+import Failpoints
 import IcebergCatalog
 import JSONFormat
 import ObjectStore
@@ -80,8 +81,10 @@ struct LocationClaims: Sendable {
             if let current { try await refuse(current.claim, claim, at: place) }
             let condition = current.map { PutCondition.ifMatch($0.etag) } ?? .ifAbsent
             do {
+                Failpoint.catalogBeforeClaim.pass()
                 let outcome = try await registers.store.put(
                     object, claim.json.serialized(), condition: condition, contentType: "application/json")
+                Failpoint.catalogAfterClaim.pass()
                 if case .stored(let etag) = outcome {
                     return MadeClaim(claim: claim, object: object, etag: etag, previous: current?.claim)
                 }

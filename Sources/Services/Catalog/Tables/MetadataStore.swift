@@ -1,4 +1,5 @@
 import Clocks
+import Failpoints
 import IcebergCatalog
 import IcebergSpec
 import ObjectStore
@@ -31,9 +32,11 @@ final class MetadataStore: Sendable {
         let number = previous.map { Self.number(of: $0) + 1 } ?? 0
         let folder = metadata.properties["write.metadata.path"] ?? "\(metadata.location)/metadata"
         let location = "\(folder)/\(Timestamp.pad(number, 5))-\(UUID.random()).metadata.json"
+        Failpoint.catalogBeforeMetadataPut.pass()
         guard let file = try await StoredMetadata.write(metadata, to: location, in: store) else {
             throw CatalogError(.internalError, "two metadata files were given the same random name \(location)")
         }
+        Failpoint.catalogAfterMetadataPut.pass()
         remember(file)
         return file
     }
@@ -60,9 +63,11 @@ final class MetadataStore: Sendable {
         cache.withLock { cache in
             for location in files.values { cache.remove(location) }
         }
+        Failpoint.catalogBeforeRemoval.pass()
         for (bucket, places) in Dictionary(grouping: files.keys, by: \.bucket) {
             do throws(ObjectStoreError) { try await store.delete(bucket, places.map(\.key)) } catch { continue }
         }
+        Failpoint.catalogAfterRemoval.pass()
     }
 
     private func remember(_ file: StoredMetadata) {

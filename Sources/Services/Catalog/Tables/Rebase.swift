@@ -1,5 +1,6 @@
 import Clocks
 import Concurrency
+import Failpoints
 import IcebergCatalog
 import IcebergSpec
 import IcebergTable
@@ -163,7 +164,9 @@ struct Rebase: Sendable {
     /// Puts a list under its random name. It counts for nobody until a metadata file names it.
     func write(_ list: List) async throws(CatalogError) {
         do {
+            Failpoint.catalogBeforeListPut.pass()
             _ = try await loader.store.putIfAbsentProved(try loader.store.location(of: list.location), list.bytes)
+            Failpoint.catalogAfterListPut.pass()
         } catch {
             throw CatalogError(
                 .commitFailed, "the rebased manifest list \(list.location) was not written: \(error.message)")
