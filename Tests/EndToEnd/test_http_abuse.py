@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 
+import pyarrow.dataset
 import pytest
 from suite import Suite, call, wait_until
 
@@ -565,6 +566,40 @@ def test_https_is_kept_alive_and_carries_long_bodies(secure):
     run = subprocess.run(
         ["curl", "-sS", "--http1.1", "--cacert", "/dev/null", f"https://localhost:{secure.port}/health/live"], capture_output=True, text=True)
     assert run.returncode != 0, "a client that does not trust the certificate went on"
+
+
+def test_https_under_load_loses_nothing(secure):
+    """Twelve senders at once, every third of which connects anew for each request: all that was accepted is in the table, once."""
+    headers = {"Content-Type": "application/x-ndjson", "X-API-Key": KEY}
+    sent, failures = [], []
+
+    def sender(number):
+        try:
+            connection = http.client.HTTPSConnection("localhost", secure.port, context=secure.trust(), timeout=60)
+            for request in range(20):
+                ids = [f"tls-{number}-{request}-{index}" for index in range(1 if number % 2 else 100)]
+                connection.request("POST", "/events", b"\n".join(event(id=name) for name in ids), headers)
+                response = connection.getresponse()
+                assert response.status == 202 and json.loads(response.read())["accepted"] == len(ids)
+                sent.extend(ids)
+                if number % 3 == 0:
+                    connection.close()
+            connection.close()
+        except Exception as error:
+            failures.append(f"{number}: {error!r}")
+
+    threads = [threading.Thread(target=sender, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    with Raw(secure.port, tls=secure.trust()) as client:
+        client.send(f"POST /debug/flush/all HTTP/1.1\r\nHost: h\r\nX-API-Key: {KEY}\r\nContent-Length: 0\r\n\r\n")
+        assert client.answer()[0] == 200
+    files = [str(path) for path in secure.suite.directory.rglob("*.parquet") if "rejected" not in str(path)]
+    found = pyarrow.dataset.dataset(files, format="parquet").to_table(columns=["id"])["id"].to_pylist()
+    assert sorted(name for name in found if name.startswith("tls-")) == sorted(sent)
 
 
 @pytest.mark.parametrize("version, works", [("-tls1", False), ("-tls1_1", False), ("-tls1_2", True), ("-tls1_3", True)])
