@@ -135,6 +135,21 @@ import Testing
         #expect(answer.json["error"]?["message"]?.string?.isEmpty == false)
     }
 
+    @Test func `field ids that count from 0 are replaced, and the partition spec goes with them`() async {
+        await makeEvents()
+        let body = """
+            {"name":"zero","schema":{"type":"struct","fields":[
+              {"id":0,"name":"id","required":false,"type":"long"},{"id":1,"name":"kind","required":false,"type":"string"}]},
+             "partition-spec":{"fields":[{"source-id":0,"name":"id_bucket","transform":"bucket[4]"}]}}
+            """
+        let made = await send(.post, "/v1/namespaces/default/tables", body)
+        #expect(made.status == 200)
+        let fields = made.json["metadata"]?["schemas"]?.array?.first?["fields"]?.array
+        #expect(fields?.map { $0["id"]?.integer } == [1, 2])
+        let spec = made.json["metadata"]?["partition-specs"]?.array?.first?["fields"]?.array
+        #expect(spec?.first?["source-id"]?.integer == 1)
+    }
+
     @Test func `a table that lies within another is refused`() async {
         await makeEvents()
         for location in ["s3://analytics-source/tables/events/x", "s3://analytics-source/tables"] {

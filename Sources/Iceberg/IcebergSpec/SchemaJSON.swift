@@ -33,7 +33,8 @@ extension Schema {
             given.append(id)
             return id
         }
-        if given.allSatisfy({ $0 > 0 }), Set(given).count == given.count {
+        // Spark counts from 0.
+        if given.allSatisfy({ $0 >= 0 }), Set(given).count == given.count {
             try self.init(reader, ids: .relaxed, id: 0)
             return
         }

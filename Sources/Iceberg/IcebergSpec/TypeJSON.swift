@@ -102,9 +102,9 @@ extension IcebergType: CustomStringConvertible {
         }
     }
 
-    /// A missing id becomes 0 when relaxed: no field may keep it.
+    /// A missing id becomes -1 when relaxed: no field may keep it.
     static func id(_ key: String, _ reader: JSONReader, _ ids: IDs) throws(IcebergError) -> Int {
-        if case .relaxed = ids { return try reader.optional(key)?.int() ?? 0 }
+        if case .relaxed = ids { return try reader.optional(key)?.int() ?? -1 }
         return try reader.member(key).int()
     }
 

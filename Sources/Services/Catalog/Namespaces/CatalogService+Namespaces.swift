@@ -30,7 +30,9 @@ extension CatalogService {
         try checkCount(properties)
         let chain = try RegisterChain.namespace(name)
         for _ in 0..<CatalogLimits.commitAttemptsMax {
-            if let parent = name.parent { _ = try await namespaceProperties(parent) }
+            if let parent = name.parent, try await namespaceHead(parent).state == .absent {
+                throw Self.noParent(parent)
+            }
             let head = try await registers.settledHead(chain)
             if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
                 let properties = done.state.namespaceProperties
@@ -133,6 +135,11 @@ extension CatalogService {
         try await registers.head(try RegisterChain.namespace(name))
     }
 
+    /// Not 404, which the specification does not have for it.
+    private static func noParent(_ parent: NamespaceName) -> CatalogError {
+        CatalogError(.badRequest, "the namespace above it does not exist: \(parent)")
+    }
+
     static func noSuchNamespace(_ name: NamespaceName) -> CatalogError {
         CatalogError(.noSuchNamespace, "Namespace does not exist: \(name)")
     }
@@ -174,6 +181,6 @@ extension CatalogService {
     private func undoWithoutParent(_ name: NamespaceName, _ made: RegisterHead) async throws(CatalogError) {
         guard let parent = name.parent, try await namespaceHead(parent).state == .absent else { return }
         _ = try await registers.advance(made, to: .absent, operation: "undo-create")
-        throw Self.noSuchNamespace(parent)
+        throw Self.noParent(parent)
     }
 }
