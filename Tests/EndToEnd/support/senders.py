@@ -60,7 +60,7 @@ class Sender(threading.Thread):
             if self.abandons and self.finished.is_set() or status is None and self.chance.random() < self.gives_up:
                 return
             attempt += 1
-            time.sleep(self.chance.uniform(0.02, min(0.5, 0.05 * 2**attempt)))
+            time.sleep(self.chance.uniform(0.02, min(0.5, 0.05 * 2 ** min(attempt, 10))))
 
     def post(self, body):
         """The status, or None for a broken exchange."""
