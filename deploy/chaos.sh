@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Kills collectors, catalog and compaction under load on a real S3 server, so many times (200), and lets PyIceberg judge
-# that every acknowledged event is in the table, once; then every fault of store and catalog, and ten thousand types:
+# that every acknowledged event is in the table, once; then every fault of store and catalog, ten thousand types, and the
+# catalog's own suites:
 # chaos.sh [cycles] [pytest options]
 # KILL_SEED=… repeats the choices of an earlier run.
 # shellcheck source=deploy/lib.sh
@@ -22,4 +23,4 @@ export SEAWEEDFS_BINARY=${SEAWEEDFS_BINARY:-$tools/bin/weed}
 step "$cycles kills of each arrangement"
 cd Tests/EndToEnd
 ANALYTICS_LONG=1 KILL_CYCLES=$cycles exec "$tools/bin/python" -m pytest -q -s -p no:cacheprovider test_collector_kills.py \
-    test_collector_outages.py test_collector_partitions.py "${@:2}"
+    test_collector_outages.py test_collector_partitions.py test_catalog_failpoints.py test_catalog_linearizable.py "${@:2}"
