@@ -77,6 +77,8 @@ import Testing
         Row("POST \(table)/validate", .read),
         Row("POST \(table)/recover", .maintain),
         Row("GET \(table)/transactions", .read),
+        Row("GET audit", .administer),
+        Row("GET events", .list),
         Row("GET permissions", .administer),
         Row("PUT permissions", .administer),
         Row("GET namespaces/{namespace}/permissions", .administer),
@@ -130,7 +132,9 @@ import Testing
         if let privilege = endpoint.need.privilege { #expect(privilege == row.privilege) }
         for role in [nil] + Role.allCases.map(Optional.some) {
             let status = await status(of: endpoint, row.body, Principal(name: "somebody", role: role))
-            let isAllowed = row.route == "GET namespaces" || (role.map { $0.privilege >= row.privilege } ?? false)
+            let isAllowed =
+                ["GET namespaces", "GET events"].contains(row.route)
+                || (role.map { $0.privilege >= row.privilege } ?? false)
             // Whoever sees nothing is told that there is nothing.
             let refusals = role == nil ? [403, 404] : [403]
             let comment: Comment = "\(role?.rawValue ?? "no role") was answered \(status)"

@@ -88,7 +88,9 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
         }
         // Names of this API's own paths would hide them.
         return isPlain && (1...63).contains(text.utf8.count)
-            && !["namespaces", "tables", "config", "oauth", "transactions", "schemas"].contains(text)
+            && ![
+                "namespaces", "tables", "config", "oauth", "transactions", "schemas", "permissions", "audit", "events",
+            ].contains(text)
     }
 
     private static func buckets(_ texts: [String], _ reader: inout ConfigurationReader) -> [BucketName] {

@@ -55,6 +55,16 @@ package enum CatalogLimits {
     package static let gateCacheBytesMax = 16 << 20
     /// Manifest lists whose schemas have been looked at.
     package static let gateListsMax = 10_000
+    /// Versions of registers that one look at the audit reads.
+    package static let auditVersionsMax = 20_000
+    /// Registers whose events are followed at once: the cursor names each.
+    package static let eventRegistersMax = 1_000
+    package static let eventsPerAnswerMax = 1_000
+    /// Of one register, so that many of them do not fill the memory.
+    package static let eventsPerRegisterMax = 100
+    package static let eventWaitSecondsMax = 25
+    /// Readers that wait for events of one replica.
+    package static let eventWaitersMax = 64
     package static let pageSizeMax = 1_000
     /// A claim of a location by a table that does not exist (yet) holds this long.
     package static let locationClaimSeconds: Int64 = 900

@@ -34,8 +34,9 @@ package enum CatalogWorker {
         let vending = CredentialVending(
             source: configuration.credentialSource, seconds: configuration.credentialsSeconds,
             http: try worker.httpClient(), clock: worker.clock)
-        let harness = CatalogHarness(
+        var harness = CatalogHarness(
             service: service, vending: vending, signer: configuration.signer(clock: worker.clock))
+        harness.isStopping = { [health = worker.health] in !health.isReady }
         return harness.routes(access: access, isOpen: isOpen)
     }
 }

@@ -28,11 +28,15 @@ package struct CatalogHarness: Sendable {
     let planning: ScanPlanning
     /// Signs requests to the store for clients; nil where it does not.
     let signer: StoreRequestSigner?
+    let feed: EventFeed
+    /// Ends the waiting for events.
+    package var isStopping: @Sendable () -> Bool = { false }
 
     package init(service: CatalogService, vending: CredentialVending, signer: StoreRequestSigner? = nil) {
         self.service = service
         self.vending = vending
         self.signer = signer
+        feed = EventFeed(service: service)
         loader = service.loader
         planning = ScanPlanning(
             loader: loader, key: SigningKey(store: service.registers.store, bucket: service.registers.bucket))
@@ -53,6 +57,7 @@ package struct CatalogHarness: Sendable {
             operationEndpoints,
             schemaEndpoints,
             permissionEndpoints,
+            historyEndpoints,
         ].flatMap(\.self)
     }
 

@@ -46,7 +46,7 @@ extension RegisterStore {
     }
 
     /// 0 when the register was never written.
-    private func newestListed(_ chain: RegisterChain) async throws(CatalogError) -> Int64 {
+    func newestListed(_ chain: RegisterChain) async throws(CatalogError) -> Int64 {
         guard var newest = try await firstListed(chain, after: 0) else { return 0 }
         var step: Int64 = 1
         // Doubling steps, then halving ones: the first version after a place tells that there is one.
@@ -61,7 +61,8 @@ extension RegisterStore {
         return newest
     }
 
-    private func firstListed(_ chain: RegisterChain, after version: Int64) async throws(CatalogError) -> Int64? {
+    /// The first version there is after `version`.
+    func firstListed(_ chain: RegisterChain, after version: Int64) async throws(CatalogError) -> Int64? {
         do {
             let page = try await store.list(
                 bucket, prefix: "\(chain.prefix)/", delimiter: nil, startAfter: try chain.key(version).rawValue,

@@ -1,0 +1,149 @@
+import Clocks
+import Concurrency
+import IcebergCatalog
+import Synchronization
+
+/// The changes of namespaces, tables and views, read from the registers: at least once each, those of one register in their order, on
+/// any replica.
+struct EventFeed: Sendable {
+    struct Page: Sendable {
+        /// Each with how far the reader has come with it.
+        var events: [(change: RecordedChange, cursor: EventCursor)] = []
+        var cursor: EventCursor
+    }
+
+    private let service: CatalogService
+    private let clock: any MonotonicClock
+    private let waiting = Waiting()
+
+    private final class Waiting: Sendable {
+        let count = Mutex(0)
+    }
+
+    init(service: CatalogService, clock: any MonotonicClock = SystemClock()) {
+        self.service = service
+        self.clock = clock
+    }
+
+    /// What came after `cursor`, as soon as there is something.
+    ///
+    /// - Parameters:
+    ///   - cursor: nil: from now on.
+    ///   - isStopping: asked while waiting.
+    /// - Throws: `.tooManyRequests` when too many wait already; `.unprocessable` for too many registers.
+    func next(
+        after cursor: EventCursor?, in scope: RecordScope, limit: Int, waitMilliseconds: Int, _ rights: Rights,
+        isStopping: @Sendable () -> Bool
+    ) async throws(CatalogError) -> Page {
+        var page = try await page(after: cursor, in: scope, limit: limit, rights)
+        guard waitMilliseconds > 0, page.events.isEmpty else { return page }
+        let isAdmitted = waiting.count.withLock { count in
+            guard count < CatalogLimits.eventWaitersMax else { return false }
+            count += 1
+            return true
+        }
+        guard isAdmitted else {
+            throw CatalogError(.tooManyRequests, "\(CatalogLimits.eventWaitersMax) readers wait for events already")
+        }
+        defer { waiting.count.withLock { $0 -= 1 } }
+        let end = clock.nanoseconds() + UInt64(waitMilliseconds) * 1_000_000
+        while page.events.isEmpty, clock.nanoseconds() < end, !isStopping() {
+            do {
+                // Every look costs a read for each register.
+                try await clock.sleep(milliseconds: min(10_000, max(500, page.cursor.count * 20)))
+            } catch {
+                break
+            }
+            page = try await self.page(after: page.cursor, in: scope, limit: limit, rights)
+        }
+        return page
+    }
+
+    private func page(
+        after cursor: EventCursor?, in scope: RecordScope, limit: Int, _ rights: Rights
+    ) async throws(CatalogError) -> Page {
+        let subjects = try await visible(try await service.subjects(in: scope, isWhole: false), rights)
+        guard subjects.count <= CatalogLimits.eventRegistersMax else {
+            throw CatalogError(
+                .unprocessable,
+                "there are \(subjects.count) namespaces, tables and views; events of at most \(CatalogLimits.eventRegistersMax) are followed at once: ask for a namespace or a table"
+            )
+        }
+        let found = try await mapConcurrently(subjects, limit: CatalogLimits.operationConcurrency) {
+            (subject) async throws(CatalogError) in
+            try await changes(of: subject, after: cursor, limit: limit)
+        }
+        var page = Page(cursor: cursor ?? EventCursor())
+        for (chain, version, _) in found where cursor == nil { page.cursor[chain] = version }
+        // By time over all registers, without ever turning round the order of one.
+        var rest = found.map { $0.changes[...] }
+        while page.events.count < limit, let next = Self.earliest(rest) {
+            let change = rest[next].removeFirst()
+            page.cursor[found[next].chain] = change.version
+            guard change.decision == .committed, try await isVisible(change, rights) else { continue }
+            page.events.append((change, page.cursor))
+        }
+        return page
+    }
+
+    private static func earliest(_ rest: [ArraySlice<RecordedChange>]) -> Int? {
+        rest.indices.filter { !rest[$0].isEmpty }.min {
+            rest[$0][rest[$0].startIndex].time < rest[$1][rest[$1].startIndex].time
+        }
+    }
+
+    /// What came after the cursor, up to a version whose transaction is yet to be decided.
+    private func changes(
+        of subject: RecordedSubject, after cursor: EventCursor?, limit: Int
+    ) async throws(CatalogError) -> (chain: RegisterChain, version: Int64, changes: [RecordedChange]) {
+        let chain = try subject.chain()
+        let registers = service.registers
+        guard let cursor else { return (chain, try await registers.newestListed(chain), []) }
+        var version = cursor[chain]
+        var changes: [RecordedChange] = []
+        while changes.count < min(limit, CatalogLimits.eventsPerRegisterMax) {
+            if let change = try await registers.change(of: subject, chain, version + 1) {
+                guard change.decision != nil else { break }
+                changes.append(change)
+                version += 1
+            } else {
+                // Nothing there, or versions that were taken away: then the first one that is left goes on.
+                guard let left = try await registers.firstListed(chain, after: version), left > version + 1 else {
+                    break
+                }
+                version = left - 1
+            }
+        }
+        return (chain, version, changes)
+    }
+
+    /// Those of which the reader may know: the cursor tells of the others neither.
+    private func visible(
+        _ subjects: [RecordedSubject], _ rights: Rights
+    ) async throws(CatalogError) -> [RecordedSubject] {
+        guard !rights.isUnlimited else { return subjects }
+        var seen: [RecordedSubject] = []
+        for subject in subjects {
+            let objects: [Securable]
+            switch subject {
+            case .namespace(let name): objects = [.namespace(name)]
+            case .named(let name): objects = [.table(name), .view(name)]
+            case .function, .schema, .grants: objects = []
+            }
+            for object in objects where try await rights.allows(Need(.list, on: object)) {
+                seen.append(subject)
+                break
+            }
+        }
+        return seen
+    }
+
+    private func isVisible(_ change: RecordedChange, _ rights: Rights) async throws(CatalogError) -> Bool {
+        switch change.subject {
+        case .namespace(let name): try await rights.allows(Need(.list, on: .namespace(name)))
+        case .named(let name):
+            try await rights.allows(Need(.read, on: change.kind == .view ? .view(name) : .table(name)))
+        case .function, .schema, .grants: false
+        }
+    }
+}
