@@ -4,6 +4,14 @@ import Synchronization
 import Testing
 
 struct BlockingPoolTests {
+    @Test func `threads of a pool give way as far as they were told`() async {
+        let own = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+        let priority: @Sendable () -> Int32 = { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
+        #expect(await BlockingPool(threadsMax: 1).run(priority) == own)
+        #expect(await BlockingPool(threadsMax: 1, niceness: 3).run(priority) == min(19, own + 3))
+        #expect(priority() == own)
+    }
+
     struct Refusal: Error, Equatable { let reason: String }
 
     @Test func `results and typed errors come back to the caller`() async {

@@ -109,8 +109,11 @@ private final class Queue: @unchecked Sendable {
     }
 
     private func work() {
-        // Of this thread alone. Refused, it is as urgent as the others.
-        if niceness != 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Int32(niceness)) }
+        if niceness != 0 {
+            // Of this thread alone. Refused, it is as urgent as the others.
+            let which = __priority_which_t(PRIO_PROCESS.rawValue)
+            _ = setpriority(which, 0, min(19, getpriority(which, 0) + Int32(niceness)))
+        }
         while let job = take(waiting: true) { job() }
     }
 
