@@ -288,9 +288,13 @@ private func small() -> HTTPServerLimits {
         }
     }
 
-    @Test func `connections that rest make room for new ones; when none rests, new ones are told`() async throws {
+    @Test(arguments: [1, 3])
+    func `connections that rest make room for new ones; when none rests, new ones are told`(
+        threads: Int
+    ) async throws {
         var limits = HTTPServerLimits()
         limits.connectionsMax = 4
+        limits.threadCount = threads
         let gate = Mutex<[CheckedContinuation<Void, Never>]>([])
         let handler: HTTPServer.Handler = { request in
             if request.path == "/wait" {

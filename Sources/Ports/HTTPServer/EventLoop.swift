@@ -11,6 +11,8 @@ struct LoopSetup: Sendable {
     let counters: ServerCounters
     let budget: BodyBudget
     let peers: PeerLimit?
+    /// Of all loops.
+    let mailboxes: [Mailbox]
 }
 
 /// One thread that runs libmicrohttpd and the steps of short requests: all connections it accepts stay with it.
@@ -90,6 +92,8 @@ final class EventLoop {
             response.send(to: request)
         }
         posted.replies.removeAll(keepingCapacity: true)
+        if posted.evictions > 0 { _ = evict(posted.evictions) }
+        posted.evictions = 0
     }
 
     private func quiesce() {
@@ -122,11 +126,16 @@ final class EventLoop {
     private func makeRoom() -> Bool {
         let now = Self.milliseconds()
         guard now &- lastFruitlessEviction > 50 else { return false }
-        var wanted = max(1, setup.limits.connectionsMax / 32)
-        let before = wanted
-        for server in servers where wanted > 0 { wanted -= server.evict(wanted) }
-        if wanted == before { lastFruitlessEviction = now }
-        return wanted < before
+        let wanted = max(1, setup.limits.connectionsMax / 32)
+        if evict(wanted) > 0 { return true }
+        lastFruitlessEviction = now
+        // Other loops' may rest: there is room then for whoever comes next.
+        for other in setup.mailboxes where other !== mailbox { other.evict(wanted) }
+        return false
+    }
+
+    private func evict(_ count: Int) -> Int {
+        servers.reduce(0) { evicted, server in evicted + (evicted < count ? server.evict(count - evicted) : 0) }
     }
 
     func needsBody(_ view: UnsafePointer<chttpd_request_view>?) -> Bool {

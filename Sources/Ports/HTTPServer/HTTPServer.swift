@@ -146,7 +146,8 @@ public final class HTTPServer: Sendable {
             throw error
         }
         let setup = LoopSetup(
-            limits: configuration.limits, callbacks: callbacks, counters: counters, budget: budget, peers: peers)
+            limits: configuration.limits, callbacks: callbacks, counters: counters, budget: budget, peers: peers,
+            mailboxes: loops.map(\.mailbox))
         for (mailbox, servers) in loops {
             mailboxes.withLock { $0.append(mailbox) }
             threadsRunning.wrappingAdd(1, ordering: .relaxed)

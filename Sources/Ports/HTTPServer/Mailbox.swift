@@ -16,12 +16,14 @@ final class Mailbox: TaskExecutor, Sendable {
     struct Contents {
         var jobs: [UnownedJob] = []
         var replies: [(to: Address, response: HTTPResponse)] = []
+        /// Resting connections to close, for those who came to other loops.
+        var evictions = 0
         var isQuiescing = false
         var isStopping = false
         fileprivate var isSleeping = false
         fileprivate var isClosed = false
 
-        var isEmpty: Bool { jobs.isEmpty && replies.isEmpty }
+        var isEmpty: Bool { jobs.isEmpty && replies.isEmpty && evictions == 0 }
     }
 
     private let contents = Mutex(Contents())
@@ -50,6 +52,8 @@ final class Mailbox: TaskExecutor, Sendable {
     func reply(_ response: HTTPResponse, to address: Address) {
         post { if !$0.isClosed { $0.replies.append((address, response)) } }
     }
+
+    func evict(_ count: Int) { post { $0.evictions = max($0.evictions, count) } }
 
     func quiesce() { post { $0.isQuiescing = true } }
 
