@@ -69,7 +69,7 @@ import Testing
             #expect(!winners.isEmpty)
             if winners.count == 1 { #expect(head.state == state(winners[0])) }
         }
-        #expect(orders > 10)
+        #expect(orders > 5)
     }
 
     @Test func `a transaction changes both registers or none, for any reader at any moment`() async throws {
@@ -92,7 +92,7 @@ import Testing
             #expect(try await registers(memory).head(chain).state == state("new"))
             #expect(try await registers(memory).head(other).state == state("new"))
         }
-        #expect((100..<20_000).contains(orders))
+        #expect((20..<20_000).contains(orders))
     }
 
     @Test func `a writer and a transaction never lose each other's change`() async throws {
@@ -122,7 +122,7 @@ import Testing
                 #expect(states[0] == state("both"))
             }
         }
-        #expect((100..<20_000).contains(orders))
+        #expect((20..<20_000).contains(orders))
     }
 
     @Test func `a crash at any step of a transaction leaves all registers old or all new`() async throws {

@@ -20,6 +20,9 @@ struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         return slot.value
     }
 
+    /// Everything, in no order; nothing counts as used.
+    var all: [(key: Key, value: Value)] { slots.map { ($0.key, $0.value.value) } }
+
     mutating func set(_ key: Key, _ value: Value, cost: Int = 1) {
         remove(key)
         guard cost <= costMax else { return }

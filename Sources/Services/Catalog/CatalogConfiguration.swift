@@ -27,6 +27,9 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
     let scanPlanning: ScanPlanningMode?
     let dropRetentionHours: Int
 
+    /// Of the registers of tables.
+    let registerRetention: RegisterRetention
+
     package init(from reader: inout ConfigurationReader) {
         objectStore = reader.section()
         warehouse = reader.parsed(
@@ -77,6 +80,15 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
             "CATALOG_DROP_RETENTION_HOURS", in: 0...CatalogLimits.dropRetentionHoursMax,
             default: CatalogLimits.dropRetentionHours,
             "how long a dropped table can be brought back; the files of a purged one are deleted then")
+        registerRetention = RegisterRetention(
+            versions: Int64(
+                reader.int(
+                    "CATALOG_REGISTER_KEEP_VERSIONS", in: Int(RegisterRetention.versionsMin)...1_000_000_000,
+                    default: 1_000, "newest commits of a table whose register entries are kept, whatever their age")),
+            days: Int64(
+                reader.int(
+                    "CATALOG_REGISTER_KEEP_DAYS", in: 1...36_500, default: 30,
+                    "how long register entries beyond those are kept")))
     }
 
     private static func isPlainWord(_ text: String) -> Bool {

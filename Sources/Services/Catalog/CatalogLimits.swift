@@ -8,7 +8,20 @@ package enum CatalogLimits {
     /// Files of a group of commits written at the same time.
     package static let commitPutsMax = 16
     /// Register entries looked through, newest first, for the key of a repeated request.
-    package static let idempotencyEntriesMax = 64
+    package static let idempotencyEntriesMax = 1024
+    /// Of them, read at the same time.
+    package static let idempotencyReadsMax = 16
+    /// Older register entries kept in memory.
+    package static let cachedEntriesMax = 16_384
+    /// How long it is certain that a version seen to be the newest has not been followed by one that was trimmed since.
+    package static let headTrustMilliseconds: Int64 = 600_000
+    /// A register that has grown by so many versions gets a new hint, and may be trimmed.
+    package static let hintEveryVersions: Int64 = 64
+    /// Versions deleted by one trimming.
+    package static let trimmedVersionsMax = 10_000
+    package static let maintainEveryMilliseconds = 60_000
+    /// How long a store that has proved to decide races is taken to go on doing so, across starts.
+    package static let storeProofMilliseconds: Int64 = 24 * 3_600_000
     /// ISO 8601: how long a client may count on a repeat being recognised.
     package static let idempotencyLifetime = "PT\(idempotencyMinutes)M"
     package static let idempotencyMinutes = 30

@@ -10,7 +10,7 @@ package enum CatalogWorker {
         let objectStore = configuration.objectStore
         let store = try objectStore.open(http: try worker.httpClient())
         // A store whose conditional puts do not decide races would lose commits without a word.
-        try await ObjectStoreProbe.compareAndSwap(of: store, bucket: objectStore.catalogBucket)
+        try await StoreProof(store: store, bucket: objectStore.catalogBucket, clock: worker.clock).require()
         let warehouse = try Warehouse(
             name: configuration.warehouse, defaultBucket: objectStore.sourceBucket,
             buckets: Set([objectStore.processedBucket] + configuration.otherBuckets), store: store,
@@ -20,6 +20,10 @@ package enum CatalogWorker {
             dropRetentionHours: configuration.dropRetentionHours)
         worker.every("purges", milliseconds: CatalogLimits.purgeEveryMilliseconds) {
             _ = try await service.runPurges()
+        }
+        let retention = configuration.registerRetention
+        worker.every("registers", milliseconds: CatalogLimits.maintainEveryMilliseconds) {
+            try await service.registers.maintain(retention)
         }
         let access = CatalogAccess(
             tokens: configuration.tokens, clients: configuration.clients, keys: worker.keys,

@@ -74,7 +74,7 @@ extension RegisterStore {
     }
 
     /// nil for what is no version.
-    private static func version(of key: ObjectKey, in chain: RegisterChain) -> Int64? {
+    static func version(of key: ObjectKey, in chain: RegisterChain) -> Int64? {
         let name = key.rawValue.dropFirst(chain.prefix.utf8.count + 1)
         return name.utf8.count == RegisterChain.versionDigits ? Int64(name) : nil
     }

@@ -10,9 +10,15 @@ package struct RegisterHead: Sendable {
     let state: RegisterState
     /// The transaction that the newest entry waits for; whoever writes next must decide it first.
     let undecided: UUID?
+    /// When the store was last asked and had no newer version.
+    let confirmedAt: Timestamp
 
-    init(chain: RegisterChain, version: Int64, entry: RegisterEntry?, decision: RegisterDecision?) {
+    init(
+        chain: RegisterChain, version: Int64, entry: RegisterEntry?, decision: RegisterDecision?,
+        confirmedAt: Timestamp
+    ) {
         self.chain = chain
+        self.confirmedAt = confirmedAt
         self.version = version
         self.entry = entry
         guard let entry, let transaction = entry.transaction else {

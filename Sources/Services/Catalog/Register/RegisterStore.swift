@@ -9,16 +9,31 @@ import Synchronization
 /// The registers on the object store.
 ///
 /// A version is created with `If-None-Match: *`; whoever creates it has decided what it says. The newest is found from
-/// a version remembered in memory by probing forward; without one, by doubling steps and bisection, which works
-/// because versions are made without gaps and never deleted.
+/// a version remembered in memory or named by the register's hint by probing forward; without one, by doubling steps and
+/// bisection, which works because versions are made without gaps. The oldest may have been trimmed (`RegisterTrimming`).
 package final class RegisterStore: Sendable {
     let store: any ObjectStore
     let bucket: BucketName
     let clock: any WallClock
 
-    /// Entries never change, so the newest one seen stays a good place to probe from.
-    private let newestSeen = Mutex(
-        BoundedCache<RegisterChain, (version: Int64, entry: RegisterEntry)>(costMax: CatalogLimits.cachedHeadsMax))
+    struct Seen: Sendable {
+        let version: Int64
+        let entry: RegisterEntry
+        /// When the store was last asked and had no newer one.
+        let confirmedAt: Timestamp
+    }
+
+    /// Entries never change, so the newest one seen stays a good place to probe from, while it is fresh.
+    private let newestSeen = Mutex(BoundedCache<RegisterChain, Seen>(costMax: CatalogLimits.cachedHeadsMax))
+    /// The version each register had when this process last maintained it.
+    let maintained = Mutex(BoundedCache<RegisterChain, Int64>(costMax: CatalogLimits.cachedHeadsMax))
+    /// Older versions, which requests with a key look through.
+    let older = Mutex(BoundedCache<EntryName, RegisterEntry>(costMax: CatalogLimits.cachedEntriesMax))
+
+    struct EntryName: Hashable, Sendable {
+        let chain: RegisterChain
+        let version: Int64
+    }
     private let decisions = Mutex(BoundedCache<UUID, RegisterDecision>(costMax: CatalogLimits.cachedHeadsMax))
 
     package init(store: any ObjectStore, bucket: BucketName, clock: any WallClock) {
@@ -32,25 +47,48 @@ package final class RegisterStore: Sendable {
     /// The newest version. At least one read of the store, so that a write of any replica that was acknowledged before
     /// is seen.
     package func head(_ chain: RegisterChain) async throws(CatalogError) -> RegisterHead {
-        var newest = newestSeen.withLock { $0.value(chain) }
-        if newest == nil { newest = try await search(chain) }
-        while let next = try await entry(chain, (newest?.version ?? 0) + 1) {
-            newest = ((newest?.version ?? 0) + 1, next)
+        var found: Seen?
+        if let known = newestSeen.withLock({ $0.value(chain) }), isFresh(known.confirmedAt) {
+            let newest = try await probe(chain, from: known)
+            if isFresh(known.confirmedAt) { found = newest }
         }
-        guard let newest else { return RegisterHead(chain: chain, version: 0, entry: nil, decision: nil) }
-        remember(chain, newest.version, newest.entry)
+        let askedAt = clock.now()
+        if found == nil { found = try await search(chain) }
+        guard let found else {
+            return RegisterHead(chain: chain, version: 0, entry: nil, decision: nil, confirmedAt: askedAt)
+        }
+        remember(chain, found)
         var decision: RegisterDecision?
-        if let transaction = newest.entry.transaction { decision = try await self.decision(of: transaction.id) }
-        return RegisterHead(chain: chain, version: newest.version, entry: newest.entry, decision: decision)
+        if let transaction = found.entry.transaction { decision = try await self.decision(of: transaction.id) }
+        return RegisterHead(
+            chain: chain, version: found.version, entry: found.entry, decision: decision,
+            confirmedAt: found.confirmedAt)
+    }
+
+    /// The newest version, one after the other from one that is known.
+    private func probe(_ chain: RegisterChain, from known: Seen) async throws(CatalogError) -> Seen {
+        var newest = Seen(version: known.version, entry: known.entry, confirmedAt: clock.now())
+        while let next = try await entry(chain, newest.version + 1) {
+            newest = Seen(version: newest.version + 1, entry: next, confirmedAt: clock.now())
+        }
+        return newest
+    }
+
+    /// Whether what was confirmed at a time still rules out that the next version was made and trimmed since.
+    func isFresh(_ confirmedAt: Timestamp) -> Bool {
+        let age = clock.now().milliseconds - confirmedAt.milliseconds
+        return (0...CatalogLimits.headTrustMilliseconds).contains(age)
     }
 
     /// The newest version this process knows of, decided; nil when it would have to ask. It may be out of date: only
     /// creating the version after it proves that it was not.
     func remembered(_ chain: RegisterChain) -> RegisterHead? {
-        guard let known = newestSeen.withLock({ $0.value(chain) }) else { return nil }
+        guard let known = newestSeen.withLock({ $0.value(chain) }), isFresh(known.confirmedAt) else { return nil }
         var decision: RegisterDecision?
         if let transaction = known.entry.transaction { decision = decisions.withLock { $0.value(transaction.id) } }
-        let head = RegisterHead(chain: chain, version: known.version, entry: known.entry, decision: decision)
+        let head = RegisterHead(
+            chain: chain, version: known.version, entry: known.entry, decision: decision,
+            confirmedAt: known.confirmedAt)
         return head.undecided == nil ? head : nil
     }
 
@@ -59,7 +97,9 @@ package final class RegisterStore: Sendable {
         let head = try await head(chain)
         guard let undecided = head.undecided else { return head }
         let decision = try await decide(undecided, .aborted)
-        return RegisterHead(chain: chain, version: head.version, entry: head.entry, decision: decision)
+        return RegisterHead(
+            chain: chain, version: head.version, entry: head.entry, decision: decision,
+            confirmedAt: head.confirmedAt)
     }
 
     /// One version of a register; nil when there is none.
@@ -76,38 +116,38 @@ package final class RegisterStore: Sendable {
         }
     }
 
-    /// The entry made by the request with this key; see `change(madeBy:upTo:)`.
-    func entry(madeBy idempotencyKey: String, upTo head: RegisterHead) async throws(CatalogError) -> RegisterEntry? {
-        try await change(madeBy: idempotencyKey, upTo: head)?.entry
-    }
-
-    /// The version made by the request with this key within the time that clients may count on; nil when there is none.
-    func change(
-        madeBy idempotencyKey: String, upTo head: RegisterHead
-    ) async throws(CatalogError) -> (version: Int64, entry: RegisterEntry)? {
-        let oldest = clock.now().milliseconds - Int64(CatalogLimits.idempotencyMinutes) * 60_000
-        var version = head.version
-        while version > 0, head.version - version < CatalogLimits.idempotencyEntriesMax {
-            let known = version == head.version ? head.entry : try await entry(head.chain, version)
-            guard let known, known.time.milliseconds >= oldest else { return nil }
-            if known.idempotencyKeys.contains(idempotencyKey) {
-                guard let transaction = known.transaction else { return (version, known) }
-                if try await decision(of: transaction.id) == .committed { return (version, known) }
+    /// Finds the newest version with nothing in memory to go by: from where the guide points, or from the first version,
+    /// by doubling steps and bisection. About 2 log₂(versions) reads.
+    private func search(_ chain: RegisterChain) async throws(CatalogError) -> Seen? {
+        for _ in 0..<CatalogLimits.commitAttemptsMax {
+            let askedAt = clock.now()
+            let first = try await entry(chain, 1)
+            var newest: Seen
+            if let version = try await guide(chain)?.newest {
+                guard let entry = try await entry(chain, version) else { continue }
+                newest = Seen(version: version, entry: entry, confirmedAt: askedAt)
+            } else {
+                guard let first else {
+                    guard try await isUnwritten(chain) else { continue }
+                    return nil
+                }
+                newest = Seen(version: 1, entry: first, confirmedAt: askedAt)
             }
-            version -= 1
+            newest = try await bisect(chain, from: newest)
+            // Trimmed meanwhile, it would look like the newest with nothing after it.
+            if try await guide(chain)?.trimmed ?? 0 < newest.version { return newest }
         }
-        return nil
+        throw CatalogError(.serviceUnavailable, "the register \(chain.prefix) is trimmed again and again")
     }
 
-    /// Finds the newest version with nothing to go by: doubling, then bisection. About 2 log₂(versions) reads.
-    private func search(_ chain: RegisterChain) async throws(CatalogError) -> (version: Int64, entry: RegisterEntry)? {
-        guard var newest = try await entry(chain, 1).map({ (version: Int64(1), entry: $0) }) else { return nil }
+    private func bisect(_ chain: RegisterChain, from start: Seen) async throws(CatalogError) -> Seen {
+        var newest = start
         var step: Int64 = 1
         var missing: Int64?
         while missing == nil || (missing ?? 0) - newest.version > 1 {
             let probe = missing.map { newest.version + ($0 - newest.version) / 2 } ?? newest.version + step
             if let found = try await entry(chain, probe) {
-                newest = (probe, found)
+                newest = Seen(version: probe, entry: found, confirmedAt: start.confirmedAt)
                 step *= 2
             } else {
                 missing = probe
@@ -141,14 +181,18 @@ package final class RegisterStore: Sendable {
             transaction: transaction.map { RegisterEntry.PendingTransaction(id: $0, before: head.state) },
             idempotencyKeys: idempotencyKeys, origins: origins)
         let place = try location(head.chain, head.version + 1)
+        let startedAt = clock.now()
         Failpoint.catalogBeforeRegisterPut.pass()
         let put = try await putProved(place, entry.json)
         Failpoint.catalogAfterRegisterPut.pass()
         switch put {
         case .stored, .alreadySame:
-            remember(head.chain, head.version + 1, entry)
-            return .advanced(
-                RegisterHead(chain: head.chain, version: head.version + 1, entry: entry, decision: nil))
+            // Who was stalled for as long as versions are kept may have made one anew that was trimmed: it counts for nobody.
+            guard try await isGenuine(head.version + 1, after: head) else { return .lost }
+            let made = RegisterHead(
+                chain: head.chain, version: head.version + 1, entry: entry, decision: nil, confirmedAt: startedAt)
+            remember(head.chain, Seen(version: made.version, entry: entry, confirmedAt: made.confirmedAt))
+            return .advanced(made)
         case .differs: return .lost
         }
     }
@@ -221,10 +265,15 @@ package final class RegisterStore: Sendable {
         }
     }
 
-    private func remember(_ chain: RegisterChain, _ version: Int64, _ entry: RegisterEntry) {
+    private func remember(_ chain: RegisterChain, _ seen: Seen) {
         newestSeen.withLock { cache in
-            if let known = cache.value(chain), known.version >= version { return }
-            cache.set(chain, (version, entry))
+            if let known = cache.value(chain), known.version > seen.version { return }
+            cache.set(chain, seen)
         }
+    }
+
+    /// The newest version seen of each register, for maintenance.
+    func seen() -> [(chain: RegisterChain, version: Int64)] {
+        newestSeen.withLock { $0.all.map { (chain: $0.key, version: $0.value.version) } }
     }
 }

@@ -40,7 +40,7 @@ struct Rebase: Sendable {
     func rebased(
         _ change: CatalogService.TableChange, on base: TableMetadata
     ) async throws(CatalogError) -> (updates: [TableUpdate], list: List)? {
-        guard base.properties[Self.enabledProperty] == "true", base.formatVersion == 2,
+        guard base.properties[Self.enabledProperty] == "true", base.formatVersion >= 2,
             base.lastSequenceNumber < .max,
             let append = Self.append(in: change), onlyTheBranchMoved(change, append, base),
             let current = base.references[append.branch].flatMap({ base.snapshot(id: $0.snapshotID) }),
@@ -51,11 +51,16 @@ struct Rebase: Sendable {
         guard let own = newManifests(listed, of: append.snapshot) else { return nil }
         let present = try await manifests(of: current)
         guard Self.deletes(in: present).isSubset(of: Self.deletes(in: listed)) else { return nil }
-        let manifests = own.map { $0.rebased(to: sequenceNumber) } + present
+        var snapshot = append.snapshot
+        var rebased = own.map { $0.rebased(to: sequenceNumber) }
+        if base.formatVersion >= 3 {
+            guard try await takesRowIDs(rebased, present, base) else { return nil }
+            assignRowIDs(to: &rebased, of: &snapshot, base)
+        }
+        let manifests = rebased + present
         // Those of version 1 may not be: counting them is the writer's work.
         guard manifests.allSatisfy(\.isCounted) else { return nil }
 
-        var snapshot = append.snapshot
         snapshot.parentSnapshotID = current.snapshotID
         snapshot.sequenceNumber = sequenceNumber
         snapshot.timestampMilliseconds = max(append.snapshot.timestampMilliseconds, current.timestampMilliseconds)
@@ -133,6 +138,34 @@ struct Rebase: Sendable {
         Set(manifests.filter { $0.content == .deletes }.map(\.path))
     }
 
+    /// Whether rows get their ids from the new manifests alone, as version 3 has it for appended files, and those present
+    /// have theirs: tables that were upgraded get them with the next commit that its writer makes.
+    private func takesRowIDs(
+        _ own: [ManifestFile], _ present: [ManifestFile], _ base: TableMetadata
+    ) async throws(CatalogError) -> Bool {
+        guard present.allSatisfy({ $0.content == .deletes || $0.firstRowID != nil }) else { return false }
+        for manifest in own {
+            var bare = manifest
+            bare.firstRowID = nil
+            do {
+                guard try await loader.entries(of: bare, in: base).allSatisfy({ $0.file.firstRowID == nil }) else {
+                    return false
+                }
+            } catch {
+                throw CatalogError(.commitFailed, "the manifest \(manifest.path) cannot be read: \(error.message)")
+            }
+        }
+        return true
+    }
+
+    /// The ids after the table's last: those the writer counted from are taken.
+    private func assignRowIDs(to own: inout [ManifestFile], of snapshot: inout Snapshot, _ base: TableMetadata) {
+        let first = base.nextRowID ?? 0
+        for index in own.indices { own[index].firstRowID = nil }
+        snapshot.firstRowID = first
+        snapshot.addedRows = ManifestList.assignRowIDs(&own, from: first) - first
+    }
+
     // MARK: - Parts
 
     private func manifests(of snapshot: Snapshot) async throws(CatalogError) -> [ManifestFile] {
@@ -154,7 +187,7 @@ struct Rebase: Sendable {
             let bytes = try ManifestList.encode(
                 manifests, formatVersion: base.formatVersion, snapshotID: snapshot.snapshotID,
                 parentSnapshotID: snapshot.parentSnapshotID, sequenceNumber: snapshot.sequenceNumber,
-                sync: uuid.bytes)
+                firstRowID: snapshot.firstRowID, sync: uuid.bytes)
             return List(location: uri, bytes: bytes)
         } catch {
             throw CatalogError(.commitFailed, "the append cannot be rebased: \(error)")

@@ -1,0 +1,47 @@
+import Clocks
+import Concurrency
+import IcebergCatalog
+import Synchronization
+
+extension RegisterStore {
+    /// The entry made by the request with this key; see `change(madeBy:upTo:)`.
+    func entry(madeBy idempotencyKey: String, upTo head: RegisterHead) async throws(CatalogError) -> RegisterEntry? {
+        try await change(madeBy: idempotencyKey, upTo: head)?.entry
+    }
+
+    /// The version that the request with this key had a part in, within the time that clients may count on and the newest
+    /// versions (`idempotencyEntriesMax`); nil when there is none. Reads what this process has not seen, some at a time.
+    func change(
+        madeBy idempotencyKey: String, upTo head: RegisterHead
+    ) async throws(CatalogError) -> (version: Int64, entry: RegisterEntry)? {
+        let oldest = clock.now().milliseconds - Int64(CatalogLimits.idempotencyMinutes) * 60_000
+        let last = max(0, head.version - Int64(CatalogLimits.idempotencyEntriesMax))
+        var version = head.version
+        while version > last {
+            let next = max(last, version - Int64(CatalogLimits.idempotencyReadsMax))
+            for (version, known) in try await entries(head, stride(from: version, to: next, by: -1)) {
+                guard let known, known.time.milliseconds >= oldest else { return nil }
+                guard known.idempotencyKeys.contains(idempotencyKey) else { continue }
+                guard let transaction = known.transaction else { return (version, known) }
+                if try await decision(of: transaction.id) == .committed { return (version, known) }
+            }
+            version = next
+        }
+        return nil
+    }
+
+    private func entries(
+        _ head: RegisterHead, _ versions: StrideTo<Int64>
+    ) async throws(CatalogError) -> [(Int64, RegisterEntry?)] {
+        let entries = try await mapConcurrently(Array(versions), limit: CatalogLimits.idempotencyReadsMax) {
+            (version) async throws(CatalogError) -> RegisterEntry? in
+            if version == head.version { return head.entry }
+            let name = EntryName(chain: head.chain, version: version)
+            if let known = self.older.withLock({ $0.value(name) }) { return known }
+            guard let entry = try await self.entry(head.chain, version) else { return nil }
+            self.older.withLock { $0.set(name, entry) }
+            return entry
+        }
+        return Array(zip(versions, entries))
+    }
+}

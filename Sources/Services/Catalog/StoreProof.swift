@@ -1,0 +1,26 @@
+import Clocks
+import IcebergCatalog
+import JSONFormat
+import ObjectStore
+
+/// The proof that a store decides races between writers, which the catalog rests on.
+///
+/// Racing takes some stores seconds. So the store keeps, in the bucket itself, when it last passed: a start soon after does
+/// not wait for another race.
+struct StoreProof: Sendable {
+    static let key = "probes/compare-and-swap"
+
+    let store: any ObjectStore
+    let bucket: BucketName
+    let clock: any WallClock
+
+    /// - Throws: when the store failed the race, or cannot be reached.
+    func require() async throws {
+        let documents = CatalogDocuments(store: store, bucket: bucket)
+        let provedAt = try await documents.read(Self.key)?.json["proved-ms"]?.integer
+        let age = clock.now().milliseconds - (provedAt ?? .min / 2)
+        guard !(0..<CatalogLimits.storeProofMilliseconds).contains(age) else { return }
+        try await ObjectStoreProbe.compareAndSwap(of: store, bucket: bucket)
+        _ = try await documents.write(["proved-ms": .integer(clock.now().milliseconds)], to: Self.key, .always)
+    }
+}
