@@ -73,15 +73,20 @@ struct LiveCatalogTable {
     }
 
     func commit(_ operation: some TableOperation, to table: TableIdentifier? = nil) async throws {
-        let prepared = try await operation.prepare(
-            base: try await metadata(table), loader: ManifestLoader(store: store))
+        _ = try await service.commit(
+            try await prepare(operation, on: try await metadata(table), of: table), CatalogService.Request())
+    }
+
+    /// Writes what an operation on a state of the table writes, and gives the commit.
+    func prepare(
+        _ operation: some TableOperation, on base: TableMetadata, of table: TableIdentifier? = nil
+    ) async throws -> CatalogService.TableChange {
+        let prepared = try await operation.prepare(base: base, loader: ManifestLoader(store: store))
         for object in prepared.objects {
             _ = try await store.put(object.location, object.bytes, condition: .always, contentType: nil)
         }
-        _ = try await service.commit(
-            CatalogService.TableChange(
-                identifier: table ?? self.table, requirements: prepared.requirements, updates: prepared.updates),
-            CatalogService.Request())
+        return CatalogService.TableChange(
+            identifier: table ?? self.table, requirements: prepared.requirements, updates: prepared.updates)
     }
 
     /// The ids of all rows, sorted, read from the store and not from any cache.

@@ -1,6 +1,7 @@
 import Clocks
 import IcebergCatalog
 import IcebergSpec
+import IcebergTable
 import ObjectStore
 import Testing
 
@@ -129,6 +130,39 @@ import Testing
         #expect(metadata.snapshots.map(\.snapshotID) == [11, 13])
         let listed = try await manifests(of: metadata.currentSnapshot, in: memory)
         #expect(listed.map(\.addedSnapshotID) == [13, 11])
+    }
+
+    @Test(arguments: [2, 3])
+    func `rows of appends that were made on one state are all there, each with an id of its own`(
+        version: Int
+    ) async throws {
+        let table = try await LiveCatalogTable(
+            formatVersion: version, properties: ["commit.rebase.enabled": "true"])
+        try await table.append(0..<3)
+        let base = try await table.metadata()
+        for start in [Int64(10), 20, 30] {
+            let files = try await table.write(start..<start + 5)
+            _ = try await table.service.commit(try await table.prepare(Append(files: files), on: base), request)
+        }
+        #expect(
+            try await table.ids() == [Array(0..<3), Array(10..<15), Array(20..<25), Array(30..<35)].flatMap(\.self))
+        let metadata = try await table.metadata()
+        #expect(metadata.snapshots.count == 4)
+        guard version == 3 else { return }
+        #expect(metadata.nextRowID == 18)
+        #expect(metadata.snapshots.map(\.firstRowID) == [0, 3, 8, 13])
+        #expect(metadata.snapshots.map(\.addedRows) == [3, 5, 5, 5])
+        let manifests = try await table.manifests()
+        #expect(Set(manifests.map(\.firstRowID)) == [0, 3, 8, 13])
+        let loader = ManifestLoader(store: table.store)
+        var ids: [Int64] = []
+        for manifest in manifests {
+            for entry in try await loader.entries(of: manifest, in: metadata) {
+                let first = try #require(entry.file.firstRowID)
+                ids += first..<first + entry.file.recordCount
+            }
+        }
+        #expect(ids.sorted() == Array(0..<18))
     }
 
     @Test func `a commit that sets a watermark is never rebased`() async throws {

@@ -62,7 +62,7 @@ extension CatalogHarness {
                 logRefusal(error, endpoint, call, context)
                 throw error
             }
-            return try await perform(endpoint, call)
+            return ContentCoding.apply(to: try await perform(endpoint, call), for: call.request)
         } catch {
             if error.status >= 500 { context.logger.error("request failed", ["error": "\(error)"]) }
             return CatalogReply.error(error)
