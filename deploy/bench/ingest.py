@@ -5,6 +5,8 @@ before it is acknowledged; beside DuckDB turning the same NDJSON file into zstd 
     bench.sh ingest [--file FILE | --events 500000] [--batch 100] [--connections 4] [--runs 3] [--environment NAME=VALUE]…
     bench.sh ingest --scale 100000,1000000,10000000     cost of an event as there are more of them
     bench.sh ingest --partitions 1,10,100,1000          cost of an event, and files, as they are in more partitions
+    bench.sh ingest --beside DIRECTORY                  what an event costs this collector and that of DIRECTORY, run at the same
+                                                        time: a busy machine slows both alike
 
 Without --file it is the event set the benchmarks share (`support/event_table.py`: about 670 bytes an event), made once
 below var/bench; --file var/demo/flights.ndjson is the demo's. The sender is `load-generator`, which takes little of the
@@ -164,6 +166,32 @@ def against_peer(options, environment):
     line("bytes written, ours / DuckDB", f"{middle('bytes_written'):,.0f}", f"{middle('bytes_written', 'duckdb'):,.0f}")
 
 
+def beside(options, environment):
+    """Pairs of runs of this build and another one, at the same time."""
+    path = pathlib.Path(options.file) if options.file else event_set(options.events)
+    command = [sys.executable, __file__, "--once", "--file", str(path), "--batch", str(options.batch), "--connections", str(options.connections)]
+    for name, value in environment.items():
+        command += ["--environment", f"{name}={value}"]
+    line("", "µs an event", "peak MB", "events/s")
+    for _ in range(options.runs):
+        builds = {"this build": str(BINARIES), "the other": options.beside}
+        runs = {
+            name: subprocess.Popen(command, env=os.environ | {"ANALYTICS_BINARIES": binaries}, stdout=subprocess.PIPE, text=True)
+            for name, binaries in builds.items()}
+        for name, run in runs.items():
+            text, _ = run.communicate()
+            assert run.returncode == 0, name
+            result = json.loads(text)
+            line(name, f"{result['collector']['processor_seconds'] / result['events'] * 1e6:.2f}",
+                 f"{result['collector']['peak_memory'] / 1e6:,.0f}", f"{result['committed_per_second']:,.0f}")
+
+
+def once(options, environment):
+    with open(options.file, "rb") as lines:
+        total = sum(1 for _ in lines)
+    print(json.dumps(ours(["--ndjson", options.file, "--batch", str(options.batch)], total, options.connections, environment)))
+
+
 def template(directory):
     """A hundred events of the shared set as a body that is sent again and again, its ids made new by the sender."""
     path = pathlib.Path(directory) / "template.ndjson"
@@ -221,8 +249,14 @@ def main():
     parser.add_argument("--environment", action="append", default=[])
     parser.add_argument("--scale", type=numbers)
     parser.add_argument("--partitions", type=numbers)
+    parser.add_argument("--beside", metavar="DIRECTORY", help="binaries of another build")
+    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     environment = dict(pair.split("=", 1) for pair in options.environment)
+    if options.once:
+        return once(options, environment)
+    if options.beside:
+        return beside(options, environment)
     if options.scale:
         scale(options, environment)
     if options.partitions:
