@@ -113,7 +113,27 @@ import Testing
     enum Fault: String, CaseIterable {
         case noList, listGarbage, noManifest, manifestGarbage, listWithoutIDs, manifestWithoutIDs, countTooHigh
         case rowsTooHigh, unknownSpec, futureSequence, staleSequence, highMinimum, listedTwice, fileTwice, relativeFile
-        case fileElsewhere, manifestElsewhere, wrongTotal, wrongFiles, foreignAdded
+        case fileElsewhere, manifestElsewhere, wrongTotal, wrongFiles, foreignAdded, wrongLength
+
+        /// What the refusal speaks of.
+        var word: String {
+            switch self {
+            case .noList, .noManifest: "no "
+            case .listGarbage, .manifestGarbage: "avro"
+            case .listWithoutIDs, .manifestWithoutIDs: "no field-id"
+            case .countTooHigh, .rowsTooHigh: "the list says"
+            case .unknownSpec: "partition spec 4"
+            case .futureSequence, .staleSequence: "sequence number"
+            case .highMinimum: "lowest sequence number"
+            case .listedTwice, .fileTwice: "twice"
+            case .relativeFile: "relative path"
+            case .fileElsewhere, .manifestElsewhere: "outside"
+            case .wrongTotal: "total-records"
+            case .wrongFiles: "total-data-files"
+            case .foreignAdded: "snapshot 6"
+            case .wrongLength: "bytes"
+            }
+        }
     }
 
     @Test(arguments: Fault.allCases)
@@ -141,9 +161,11 @@ import Testing
         case .wrongTotal: draft.summary["total-records"] = "21"
         case .wrongFiles: draft.summary["total-data-files"] = "1"
         case .foreignAdded: draft.entries[1].snapshotID = 6
+        case .wrongLength: draft.list = { $0[0].length += 1 }
         }
         let error = try await commit(draft).error
         #expect(error?.code == .badRequest, "\(fault): \(error?.message ?? "taken")")
+        #expect(error?.message.contains(fault.word) == true, "\(fault): \(error?.message ?? "taken")")
         #expect(try await fixture.service(memory).loadTable(fixture.events).file.metadata.snapshots.isEmpty)
     }
 
@@ -179,6 +201,29 @@ import Testing
         }
         let error = try await commit(draft).error
         #expect(error?.code == .badRequest, "\(loss): \(error?.message ?? "taken")")
+    }
+
+    private static func listed(_ name: String, first: Int64?, rows: Int64, content: ManifestFile.Content = .data)
+        -> ManifestFile
+    {
+        var file = ManifestFile(
+            path: name, length: 1, partitionSpecID: 0, content: content, sequenceNumber: 1, minSequenceNumber: 1,
+            addedSnapshotID: 7)
+        (file.addedRowsCount, file.existingRowsCount, file.firstRowID) = (rows, 0, first)
+        return file
+    }
+
+    @Test(arguments: [
+        ([Int64?(100), 110], true), ([100, 105], false), ([100, 111], false), ([nil, 100], false), ([0, 110], true),
+    ])
+    func `row ids lie within those of the snapshot, and are given once`(firsts: [Int64?], isTaken: Bool) {
+        let snapshot = Snapshot(
+            snapshotID: 7, sequenceNumber: 1, timestampMilliseconds: 0, manifestList: nil, summary: [:],
+            firstRowID: 100, addedRows: 20)
+        let files = firsts.enumerated().map { Self.listed("m\($0.offset)", first: $0.element, rows: 10) }
+        var isRefused = false
+        do throws(CatalogError) { try RowIDCheck(snapshot: snapshot, files: files).check() } catch { isRefused = true }
+        #expect(isRefused != isTaken)
     }
 
     @Test func `at the level off only locations are checked, at the level list no manifest is read`() async throws {

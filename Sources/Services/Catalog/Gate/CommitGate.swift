@@ -1,4 +1,5 @@
 import Clocks
+import Concurrency
 import IcebergCatalog
 import IcebergSpec
 import IcebergTable
@@ -67,6 +68,17 @@ struct CommitGate: Sendable {
         // The catalog's own words.
         for key in GateReader.ownListKeys + [ManifestRepair.doneKey] { admitted.summary[key] = nil }
         return admitted
+    }
+
+    /// Reads what commits that will be checked one after the other add, all at once.
+    func prefetch(_ changes: [[TableUpdate]], for base: TableMetadata) async {
+        let level = GateLevel(of: base.properties)
+        guard changes.count > 1, level != .off else { return }
+        var snapshots: [Snapshot] = []
+        for updates in changes { for case .addSnapshot(let snapshot) in updates { snapshots.append(snapshot) } }
+        _ = await mapConcurrently(snapshots, limit: CatalogLimits.commitPutsMax) { snapshot in
+            await reader.prefetch(snapshot, for: base, manifestsToo: level == .full)
+        }
     }
 
     /// Checks what a commit would make of a table, once its requirements hold.

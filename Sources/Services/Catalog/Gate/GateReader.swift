@@ -20,14 +20,18 @@ final class GateReader: Sendable {
     private struct ManifestKey: Hashable {
         let path: String
         let specID: Int
-        let sequenceNumber: Int64
-        let addedSnapshotID: Int64
+    }
+
+    /// A manifest, and as what it was read: what entries inherit depends on it.
+    private struct KnownManifest {
+        let file: ManifestFile
+        let read: ReadManifest
     }
 
     let loader: ManifestLoader
     private let lists = Mutex(BoundedCache<String, [String]>(costMax: CatalogLimits.gateListsMax))
     private let manifests = Mutex(
-        BoundedCache<ManifestKey, ReadManifest>(costMax: CatalogLimits.gateCacheBytesMax))
+        BoundedCache<ManifestKey, KnownManifest>(costMax: CatalogLimits.gateCacheBytesMax))
 
     init(loader: ManifestLoader) { self.loader = loader }
 
@@ -68,10 +72,12 @@ final class GateReader: Sendable {
 
     /// A manifest's entries, with what they inherit, and what is wrong in its schema.
     func manifest(_ file: ManifestFile, in metadata: TableMetadata) async throws(CatalogError) -> ReadManifest {
-        let key = ManifestKey(
-            path: file.path, specID: file.partitionSpecID, sequenceNumber: file.sequenceNumber,
-            addedSnapshotID: file.addedSnapshotID)
-        if let known = manifests.withLock({ $0.value(key) }) { return known }
+        let key = ManifestKey(path: file.path, specID: file.partitionSpecID)
+        if let known = manifests.withLock({ $0.value(key) }), known.file.addedSnapshotID == file.addedSnapshotID,
+            known.file.firstRowID == file.firstRowID
+        {
+            return known.read.inheriting(from: file, not: known.file)
+        }
         guard let spec = metadata.partitionSpec(id: file.partitionSpecID) else {
             throw CatalogError(.badRequest, "\(file.path) is of the unknown partition spec \(file.partitionSpecID)")
         }
@@ -86,8 +92,22 @@ final class GateReader: Sendable {
         } catch {
             throw CatalogError(.badRequest, "\(error)")
         }
-        manifests.withLock { $0.set(key, read, cost: 200 + read.entries.count * 1_000) }
+        let known = KnownManifest(file: file, read: read)
+        manifests.withLock { $0.set(key, known, cost: 200 + read.entries.count * 1_000) }
         return read
+    }
+
+    /// Reads the list of a snapshot and the manifests that are its own. What cannot be read is found out at the check.
+    func prefetch(_ snapshot: Snapshot, for metadata: TableMetadata, manifestsToo: Bool) async {
+        guard let path = snapshot.manifestList, ManifestRepair.isAbsolute(path) else { return }
+        do throws(CatalogError) {
+            let (files, _) = try await list(of: snapshot, at: path, formatVersion: metadata.formatVersion)
+            let own = files.filter { $0.addedSnapshotID == snapshot.snapshotID }
+            guard manifestsToo, own.count <= CatalogLimits.gateManifestsMax, SnapshotFiles.mayRead(own) else { return }
+            for file in own { _ = try await manifest(file, in: metadata) }
+        } catch {
+            return
+        }
     }
 
     private func loaded(_ snapshot: Snapshot) async throws(CatalogError) -> [ManifestFile] {
@@ -114,5 +134,20 @@ final class GateReader: Sendable {
                 throw CatalogError(.serviceUnavailable, "the commit was not made: \(what) \(uri): \(error.message)")
             }
         }
+    }
+}
+
+extension GateReader.ReadManifest {
+    /// The same under another sequence number: an append that was put on top of another.
+    fileprivate func inheriting(from file: ManifestFile, not old: ManifestFile) -> GateReader.ReadManifest {
+        guard file.sequenceNumber != old.sequenceNumber else { return self }
+        let entries = entries.map { entry in
+            guard entry.status == .added else { return entry }
+            var entry = entry
+            if entry.dataSequenceNumber == old.sequenceNumber { entry.dataSequenceNumber = file.sequenceNumber }
+            if entry.fileSequenceNumber == old.sequenceNumber { entry.fileSequenceNumber = file.sequenceNumber }
+            return entry
+        }
+        return GateReader.ReadManifest(faults: faults, entries: entries, byteCount: byteCount)
     }
 }

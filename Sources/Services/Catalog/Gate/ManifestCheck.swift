@@ -5,11 +5,16 @@ import IcebergSpec
 struct ManifestCheck: Sendable {
     let file: ManifestFile
     let entries: [ManifestEntry]
+    let byteCount: Int
     let snapshot: Snapshot
     let formatVersion: Int
     let warehouse: Warehouse
 
     func check() throws(CatalogError) {
+        // Readers that do not ask the store look for its end there.
+        guard file.length == byteCount else {
+            throw refusal("has \(byteCount) bytes, the list says \(file.length)")
+        }
         if file.isCounted { try checkCounts() }
         var lowest = Int64.max
         for entry in entries {

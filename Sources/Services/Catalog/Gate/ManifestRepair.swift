@@ -78,7 +78,7 @@ struct ManifestRepair: Sendable {
             entries[index].file.path = try absolute(entries[index].file.path, "a file of \(file.path)")
             isWrong = true
         }
-        if isOn, file.setCounts(of: entries) { done.insert("counts") }
+        if isOn, file.setCounts(of: entries, byteCount: manifest.byteCount) { done.insert("counts") }
         if isWrong { rewritten[file.path] = entries }
     }
 
@@ -182,8 +182,9 @@ extension ManifestEntry {
 
 extension ManifestFile {
     /// - Returns: whether any was another.
-    fileprivate mutating func setCounts(of entries: [ManifestEntry]) -> Bool {
+    fileprivate mutating func setCounts(of entries: [ManifestEntry], byteCount: Int) -> Bool {
         let before = self
+        length = Int64(byteCount)
         let counts = ManifestCheck.counts(entries)
         (addedFilesCount, addedRowsCount) = counts[.added] ?? (0, 0)
         (existingFilesCount, existingRowsCount) = counts[.existing] ?? (0, 0)

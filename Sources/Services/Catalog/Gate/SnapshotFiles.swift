@@ -35,19 +35,23 @@ struct SnapshotFiles: Sendable {
         var own = files.indices.filter { !known.contains(files[$0].path) }
         for index in own { try folders.checkMetadata(files[index].path, "the manifest") }
 
-        if level == .full, own.count <= CatalogLimits.gateManifestsMax, Self.bytes(own.map { files[$0] }) {
+        if level == .full, own.count <= CatalogLimits.gateManifestsMax, Self.mayRead(own.map { files[$0] }) {
             for index in own where result.partitionSpec(id: files[index].partitionSpecID) == nil { own = [] }
             let unread = own.map { files[$0] }
             let read = try await mapConcurrently(unread, limit: 8) {
                 (file) async throws(CatalogError) in try await reader.manifest(file, in: result)
             }
-            var manifests: [(file: ManifestFile, entries: [ManifestEntry])] = []
+            var new: [ManifestEntry] = []
             for (index, manifest) in zip(own, read) {
                 try repair.accept(manifest, of: &files[index])
-                manifests.append((files[index], repair.entries(of: manifest, in: files[index])))
+                let entries = repair.entries(of: manifest, in: files[index])
+                try ManifestCheck(
+                    file: files[index], entries: entries, byteCount: manifest.byteCount, snapshot: given,
+                    formatVersion: result.formatVersion, warehouse: warehouse
+                ).check()
+                new += entries
             }
-            try checkFiles(given, manifests)
-            try await checkConservation(given, manifests.flatMap(\.entries), files, before)
+            try await checkConservation(given, new, files, before)
         }
         try ManifestListCheck(snapshot: given, files: files, parent: before, result: result).check()
         let summary = SummaryCheck(snapshot: given, files: files, parent: parent, parentFiles: before)
@@ -63,24 +67,13 @@ struct SnapshotFiles: Sendable {
         return nil
     }
 
-    private func checkFiles(
-        _ snapshot: Snapshot, _ manifests: [(file: ManifestFile, entries: [ManifestEntry])]
-    ) throws(CatalogError) {
-        for (file, entries) in manifests {
-            try ManifestCheck(
-                file: file, entries: entries, snapshot: snapshot, formatVersion: result.formatVersion,
-                warehouse: warehouse
-            ).check()
-        }
-    }
-
     private func checkConservation(
         _ snapshot: Snapshot, _ new: [ManifestEntry], _ files: [ManifestFile], _ before: [ManifestFile]?
     ) async throws(CatalogError) {
         let kept = Set(files.map(\.path))
         let removed = (before ?? []).filter { !kept.contains($0.path) && $0.mayHaveLiveFiles }
         var gone: [ManifestEntry]?
-        if before != nil, removed.count <= CatalogLimits.gateManifestsMax, Self.bytes(removed) {
+        if before != nil, removed.count <= CatalogLimits.gateManifestsMax, Self.mayRead(removed) {
             do throws(CatalogError) {
                 gone = try await mapConcurrently(removed, limit: 8) {
                     (file) async throws(CatalogError) in try await reader.manifest(file, in: result).entries
@@ -94,7 +87,7 @@ struct SnapshotFiles: Sendable {
     }
 
     /// Whether they are few enough bytes to be read.
-    private static func bytes(_ files: [ManifestFile]) -> Bool {
+    static func mayRead(_ files: [ManifestFile]) -> Bool {
         files.reduce(Int64(0)) { $0.addingReportingOverflow($1.length).partialValue } <= CatalogLimits.gateBytesMax
     }
 }

@@ -72,6 +72,7 @@ extension CatalogService {
         }
         guard let base = try await readForCommit(state, at: head) else { return [:] }
         var draft = CommitDraft(head: head, state: state, base: base)
+        await gate.prefetch(open.map { group[$0].change.updates }, for: base.metadata)
         await Rebase(loader: loader).prefetch(open.map { group[$0].change }, for: base.metadata)
         for part in open { await add(group[part], as: part, to: &draft) }
         let identifier = group[open[0]].change.identifier
