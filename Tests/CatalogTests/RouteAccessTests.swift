@@ -41,6 +41,7 @@ import Testing
         Row("DELETE \(table)", .maintain),
         Row("POST \(table)", .write),
         Row("POST \(table)/metrics", .read),
+        Row("GET \(table)/metrics", .read),
         Row("POST \(table)/plan", .read),
         Row("GET \(table)/plan/{plan-id}", .read),
         Row("DELETE \(table)/plan/{plan-id}", .read),

@@ -111,4 +111,8 @@ package enum CatalogLimits {
     package static let cachedCredentialsMax = 10_000
     /// Keys of one signed request that deletes many objects.
     package static let signedDeletionsMax = 1_000
+    package static let metricsReportBytesMax = 64 << 10
+    package static let metricsReportsPerTableMax = 50
+    /// Of all tables, in memory.
+    package static let metricsReportsBytesMax = 4 << 20
 }

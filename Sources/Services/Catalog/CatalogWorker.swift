@@ -39,7 +39,8 @@ package enum CatalogWorker {
             source: configuration.credentialSource, seconds: configuration.credentialsSeconds,
             http: try worker.httpClient(), clock: worker.clock)
         var harness = CatalogHarness(
-            service: service, vending: vending, signer: configuration.signer(clock: worker.clock))
+            service: service, vending: vending, signer: configuration.signer(clock: worker.clock),
+            reports: MetricsReports(metrics: worker.metrics, logger: worker.logger))
         harness.isStopping = { [health = worker.health] in !health.isReady }
         return harness.routes(access: access, isOpen: isOpen)
     }

@@ -28,11 +28,16 @@ package struct CatalogHarness: Sendable {
     let planning: ScanPlanning
     /// Signs requests to the store for clients; nil where it does not.
     let signer: StoreRequestSigner?
+    let reports: MetricsReports
     let feed: EventFeed
     /// Ends the waiting for events.
     package var isStopping: @Sendable () -> Bool = { false }
 
-    package init(service: CatalogService, vending: CredentialVending, signer: StoreRequestSigner? = nil) {
+    package init(
+        service: CatalogService, vending: CredentialVending, signer: StoreRequestSigner? = nil,
+        reports: MetricsReports = MetricsReports()
+    ) {
+        self.reports = reports
         self.service = service
         self.vending = vending
         self.signer = signer
@@ -53,6 +58,7 @@ package struct CatalogHarness: Sendable {
             commitEndpoints,
             planEndpoints,
             credentialEndpoints,
+            metricsEndpoints,
             maintenanceEndpoints,
             operationEndpoints,
             schemaEndpoints,

@@ -26,11 +26,6 @@ extension CatalogHarness {
             standard(.post, "tables/rename", .parts(Self.renameNeeds)) { (call) async throws(CatalogError) in
                 try await renameTable(call)
             },
-            standard(.post, "namespaces/{namespace}/tables/{table}/metrics", .read) {
-                (call) async throws(CatalogError) in
-                _ = try call.body()
-                return CatalogReply.empty
-            },
         ]
     }
 
