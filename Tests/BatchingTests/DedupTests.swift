@@ -53,6 +53,19 @@ struct DedupTests {
         #expect(!isNew)
     }
 
+    @Test func `a table of keys finds each as it grows, and none that was taken out`() {
+        var table = KeyTable()
+        for number in 0..<100_000 {
+            table.set(key(number), Int64(number))
+            if number % 3 == 0 { table.remove(key(number)) }
+        }
+        #expect(table.count == 66_666 && table.newest == 99_999)
+        #expect((0..<100_000).allSatisfy { table[key($0)] == ($0 % 3 == 0 ? nil : Int64($0)) })
+        for number in 0..<100_000 { table.set(key(number), 7) }
+        #expect(table.count == 100_000 && (0..<100_000).allSatisfy { table[key($0)] == 7 })
+        #expect(table[key(100_000)] == nil)
+    }
+
     @Test func `keys outlive their segment, a damaged file does not stop the rest, and old files go`() throws {
         let path = "/tmp/dedup-test-\(SystemRandom().next())"
         defer { try? FileSystem.removeTree(path) }

@@ -113,21 +113,26 @@ private struct KeyTablePart: Sendable {
     }
 
     func peek(_ key: EventKey) -> UInt64 {
-        entries.isEmpty ? 0 : entries[Int(truncatingIfNeeded: key.low) & (entries.count - 1)].low
+        entries.isEmpty ? 0 : entries[Self.start(key.low, entries.count)].low
+    }
+
+    /// Where the search begins: as far into the table as the low half of the bits is into its range.
+    private static func start(_ low: UInt64, _ count: Int) -> Int {
+        Int(truncatingIfNeeded: ((low & 0xFFFF_FFFF) &* UInt64(count)) >> 32)
     }
 
     private func find(_ key: EventKey) -> Int? {
         guard !entries.isEmpty else { return nil }
         return entries.withUnsafeBufferPointer { entries in
-            let mask = entries.count - 1
-            var index = Int(truncatingIfNeeded: key.low) & mask
+            var index = Self.start(key.low, entries.count)
             while entries[index].seconds != Self.empty {
                 if entries[index].low == key.low, entries[index].high == key.high,
                     entries[index].seconds != Self.removed
                 {
                     return index
                 }
-                index = (index + 1) & mask
+                index += 1
+                if index == entries.count { index = 0 }
             }
             return nil
         }
@@ -146,17 +151,21 @@ private struct KeyTablePart: Sendable {
     }
 
     private mutating func place(_ entry: Entry) {
-        let mask = entries.count - 1
-        var index = Int(truncatingIfNeeded: entry.low) & mask
-        while entries[index].seconds != Self.empty { index = (index + 1) & mask }
+        var index = Self.start(entry.low, entries.count)
+        while entries[index].seconds != Self.empty {
+            index += 1
+            if index == entries.count { index = 0 }
+        }
         entries[index] = entry
         used += 1
     }
 
     private mutating func grow() {
         let before = entries
+        // By half: doubling would leave more of the memory empty.
+        let isCrowded = count * 2 > before.count
         entries = [Entry](
-            repeating: Entry(), count: max(32, count * 2 > before.count ? before.count * 2 : before.count))
+            repeating: Entry(), count: max(32, isCrowded ? before.count + before.count / 2 : before.count))
         used = 0
         for entry in before where entry.seconds > Self.removed { place(entry) }
     }
