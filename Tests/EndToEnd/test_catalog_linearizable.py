@@ -172,6 +172,8 @@ class Registers:
             self.decisions[key.split("/")[-1]] = self.json("analytics-catalog", key)["outcome"]
         for key in self.keys("tables/n/"):
             chain, version = key.rsplit("/", 1)
+            if version == "hint":
+                continue
             self.chains.setdefault(chain, []).append((int(version), self.json("analytics-catalog", key)))
 
     def keys(self, prefix):

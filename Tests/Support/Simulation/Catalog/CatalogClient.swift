@@ -49,8 +49,10 @@ struct CatalogClient: Sendable {
         let number = world.newWish()
         let key = world.fates.chance(world.plan.keyed) ? "key-\(number)" : nil
         let begin = world.journal.tick()
-        let keyed = CatalogService.Request(idempotencyKey: world.mistake == .keysForgotten ? nil : key)
-        guard let ask = await request(number, wish, keyed, process) else { return }
+        let sent = world.mistake == .keysForgotten ? nil : key
+        guard let ask = await request(number, wish, CatalogService.Request(idempotencyKey: sent), process) else {
+            return
+        }
         var isUnknown = false
         var outcome = CatalogRecord.Outcome.unknown
         attempts: for _ in 0..<(isRepeatable(wish, key) ? 6 : 1) {
@@ -59,7 +61,8 @@ struct CatalogClient: Sendable {
                 outcome = .acknowledged(reply)
                 break attempts
             case .failure(let error) where error.code == .tooManyRequests: break
-            case .failure(let error) where key == nil && isUnknown && error.message.hasPrefix(Self.notMade): break
+            case .failure(let error)
+            where sent == nil && isUnknown && error.message.hasPrefix(Self.notMade): break
             case .failure(let error) where error.status < 500:
                 outcome = .refused(error, afterUnknown: isUnknown)
                 break attempts
