@@ -44,13 +44,13 @@ extension TableRequirement {
         case .lastAssignedFieldID(let id):
             try compare("last assigned field id", id, metadata.lastColumnID)
         case .currentSchemaID(let id):
-            try compare("current schema id", id, metadata.currentSchemaID)
+            try compare("current schema", id, metadata.currentSchemaID)
         case .lastAssignedPartitionID(let id):
             try compare("last assigned partition id", id, metadata.lastPartitionID)
         case .defaultSpecID(let id):
-            try compare("default partition spec id", id, metadata.defaultSpecID)
+            try compare("default partition spec", id, metadata.defaultSpecID)
         case .defaultSortOrderID(let id):
-            try compare("default sort order id", id, metadata.defaultSortOrderID)
+            try compare("default sort order", id, metadata.defaultSortOrderID)
         }
     }
 

@@ -1,4 +1,5 @@
 import Clocks
+import Concurrency
 import IcebergCatalog
 import JSONFormat
 import ObjectStore
@@ -97,13 +98,13 @@ struct DroppedTables: Sendable {
     func records(in namespace: NamespaceName? = nil) async throws(CatalogError) -> [Record] {
         var prefix = DroppedTable.prefix
         if let namespace { prefix = try DroppedTable.prefix(of: namespace) }
-        var records: [Record] = []
-        for object in try await documents.list(prefix, limit: CatalogLimits.droppedTablesListed) {
-            guard let document = try await documents.read(object.key) else { continue }
-            records.append(
-                Record(table: try DroppedTable(document), key: document.key, etag: document.etag))
+        let keys = try await documents.list(prefix, limit: CatalogLimits.droppedTablesListed).map(\.key)
+        let records = try await mapConcurrently(keys, limit: CatalogLimits.concurrentReads) {
+            (key) async throws(CatalogError) -> Record? in
+            guard let document = try await documents.read(key) else { return nil }
+            return Record(table: try DroppedTable(document), key: document.key, etag: document.etag)
         }
-        return records
+        return records.compactMap(\.self)
     }
 
     /// Moves a record to a stage, unless somebody else has changed it.
