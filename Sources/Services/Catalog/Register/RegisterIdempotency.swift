@@ -33,15 +33,22 @@ extension RegisterStore {
     private func entries(
         _ head: RegisterHead, _ versions: StrideTo<Int64>
     ) async throws(CatalogError) -> [(Int64, RegisterEntry?)] {
-        let entries = try await mapConcurrently(Array(versions), limit: CatalogLimits.idempotencyReadsMax) {
-            (version) async throws(CatalogError) -> RegisterEntry? in
-            if version == head.version { return head.entry }
-            let name = EntryName(chain: head.chain, version: version)
-            if let known = self.older.withLock({ $0.value(name) }) { return known }
-            guard let entry = try await self.entry(head.chain, version) else { return nil }
-            self.older.withLock { $0.set(name, entry) }
-            return entry
+        var entries: [Int64: RegisterEntry] = [head.version: head.entry].compactMapValues(\.self)
+        older.withLock { older in
+            for version in versions where entries[version] == nil {
+                entries[version] = older.value(EntryName(chain: head.chain, version: version))
+            }
         }
-        return Array(zip(versions, entries))
+        let missing = versions.filter { entries[$0] == nil }
+        if !missing.isEmpty {
+            let read = try await mapConcurrently(missing, limit: CatalogLimits.idempotencyReadsMax) {
+                (version) async throws(CatalogError) -> RegisterEntry? in try await self.entry(head.chain, version)
+            }
+            for case (let version, let entry?) in zip(missing, read) {
+                entries[version] = entry
+                older.withLock { $0.set(EntryName(chain: head.chain, version: version), entry) }
+            }
+        }
+        return versions.map { ($0, entries[$0]) }
     }
 }

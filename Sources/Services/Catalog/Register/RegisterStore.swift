@@ -48,12 +48,13 @@ package final class RegisterStore: Sendable {
     /// is seen.
     package func head(_ chain: RegisterChain) async throws(CatalogError) -> RegisterHead {
         var found: Seen?
-        if let known = newestSeen.withLock({ $0.value(chain) }), isFresh(known.confirmedAt) {
+        let known = newestSeen.withLock { $0.value(chain) }
+        if let known, isFresh(known.confirmedAt) {
             let newest = try await probe(chain, from: known)
             if isFresh(known.confirmedAt) { found = newest }
         }
         let askedAt = clock.now()
-        if found == nil { found = try await search(chain) }
+        if found == nil { found = try await search(chain, from: known) }
         guard let found else {
             return RegisterHead(chain: chain, version: 0, entry: nil, decision: nil, confirmedAt: askedAt)
         }
@@ -116,9 +117,14 @@ package final class RegisterStore: Sendable {
         }
     }
 
-    /// Finds the newest version with nothing in memory to go by: from where the guide points, or from the first version,
-    /// by doubling steps and bisection. About 2 log₂(versions) reads.
-    private func search(_ chain: RegisterChain) async throws(CatalogError) -> Seen? {
+    /// Finds the newest version with nothing fresh to go by: from what was known long ago, from where the guide points, or
+    /// from the first version, by doubling steps and bisection. About 2 log₂(versions) reads.
+    private func search(_ chain: RegisterChain, from known: Seen?) async throws(CatalogError) -> Seen? {
+        if let known {
+            let start = Seen(version: known.version, entry: known.entry, confirmedAt: clock.now())
+            let newest = try await bisect(chain, from: start)
+            if try await guide(chain)?.trimmed ?? 0 < newest.version { return newest }
+        }
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let askedAt = clock.now()
             let first = try await entry(chain, 1)
@@ -270,6 +276,7 @@ package final class RegisterStore: Sendable {
             if let known = cache.value(chain), known.version > seen.version { return }
             cache.set(chain, seen)
         }
+        older.withLock { $0.set(EntryName(chain: chain, version: seen.version), seen.entry) }
     }
 
     /// The newest version seen of each register, for maintenance.
