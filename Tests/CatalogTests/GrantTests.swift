@@ -228,4 +228,25 @@ import Testing
         #expect(await send(.put, "namespaces/no/permissions", body).status == 404)
         #expect(await send(.put, "namespaces/c/tables/no/permissions", body).status == 404)
     }
+
+    @Test func `who may write in a namespace alone has its tables lie in its folder`() async throws {
+        await makeTables()
+        await grant("namespaces/a", #"{"principal":"jane","role":"maintainer"}"#)
+        func creation(_ name: String, at place: String) -> String {
+            #"{"name":"\#(name)","location":"s3://analytics-source/\#(place)","schema":{"type":"struct","fields":[]}}"#
+        }
+        #expect(await status(.post, "namespaces/a/tables", Self.jane, creation("x", at: "a/x")) == 200)
+        for place in ["c/x", "elsewhere", "ab/x"] {
+            #expect(await status(.post, "namespaces/a/tables", Self.jane, creation("y", at: place)) == 403, "\(place)")
+        }
+        #expect(await status(.post, "namespaces/a/tables", .developer, creation("y", at: "elsewhere")) == 200)
+        func move(to place: String) -> String {
+            #"{"requirements":[],"updates":[{"action":"set-location","location":"s3://analytics-source/\#(place)"}]}"#
+        }
+        #expect(await status(.post, "namespaces/a/tables/x", Self.jane, move(to: "c/moved")) == 403)
+        #expect(await status(.post, "namespaces/a/tables/x", Self.jane, move(to: "a/moved")) == 200)
+        let file = #"{"name":"z","metadata-location":"s3://analytics-source/c/t/metadata/x.json"}"#
+        #expect(await status(.post, "namespaces/a/register", Self.jane, file) == 403)
+        #expect(await status(.post, "namespaces/a/register-view", Self.jane, file) == 403)
+    }
 }

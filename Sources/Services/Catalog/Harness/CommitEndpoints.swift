@@ -8,6 +8,7 @@ extension CatalogHarness {
         [
             standard(.post, "namespaces/{namespace}/tables/{table}", .write) { (call) async throws(CatalogError) in
                 let change = try Self.change(try call.body(), named: try call.table())
+                try await confine(change, call)
                 let table = try await service.commit(change, call.context)
                 let access = TableAccess(config: tableConfig(table.file.metadata.properties))
                 return TableDocument(table: table, snapshots: .all, access: access).response
@@ -15,6 +16,7 @@ extension CatalogHarness {
             standard(.post, "transactions/commit", .parts(Self.transactionNeeds)) { (call) async throws(CatalogError) in
                 var changes: [CatalogService.TableChange] = []
                 for item in try Self.items(of: call) { changes.append(try Self.change(item, named: nil)) }
+                for change in changes { try await confine(change, call) }
                 try await service.commitTransaction(changes, call.context)
                 return CatalogReply.empty
             },

@@ -50,6 +50,7 @@ extension CatalogHarness {
         guard let location else {
             return await made(try await service.reregisterTable(try call.table(), call.context), call)
         }
+        try await call.rights.require(Need(.maintain, on: .warehouse))
         let table = try await service.registerTable(
             try call.table(), metadataLocation: location, overwrite: false, call.context)
         return await made(table, call)

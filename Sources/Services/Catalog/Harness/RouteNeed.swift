@@ -25,6 +25,9 @@ struct RouteNeed: Sendable {
     static let maintain = RouteNeed(.maintain)
     static let administer = RouteNeed(.administer)
 
+    /// `maintain` on everything: the request brings metadata that could name whatever lies in the warehouse's buckets.
+    static let maintainWarehouse = RouteNeed { _ in [Need(.maintain, on: .warehouse)] }
+
     static func parts(_ needs: @escaping @Sendable (CatalogCall) throws(CatalogError) -> [Need]) -> RouteNeed {
         RouteNeed(needs)
     }

@@ -12,7 +12,8 @@ extension CatalogHarness {
             standard(.post, "namespaces/{namespace}/tables", .write) { (call) async throws(CatalogError) in
                 try await createTable(call)
             },
-            standard(.post, "namespaces/{namespace}/register", .maintain) { (call) async throws(CatalogError) in
+            standard(.post, "namespaces/{namespace}/register", .maintainWarehouse) {
+                (call) async throws(CatalogError) in
                 try await registerTable(call)
             },
             standard(.get, "namespaces/{namespace}/tables/{table}", .read) { (call) async throws(CatalogError) in
@@ -57,6 +58,9 @@ extension CatalogHarness {
             (try body.member("name").string(), try body.optional("stage-create")?.bool() ?? false)
         }
         let identifier = try TableIdentifier(try call.namespace(), name)
+        try await confine(
+            try CatalogCall.reading { () throws(JSONError) in try body.optional("location")?.string() }, of: identifier,
+            call)
         let creation = CatalogService.Creation(creation: try Self.creation(body), isStaged: isStaged)
         let (metadata, table) = try await service.createTable(identifier, creation, call.context)
         if let table { return await made(table, call) }

@@ -12,7 +12,8 @@ extension CatalogHarness {
             standard(.post, "namespaces/{namespace}/views", .write) { (call) async throws(CatalogError) in
                 try await createView(call)
             },
-            standard(.post, "namespaces/{namespace}/register-view", .maintain) { (call) async throws(CatalogError) in
+            standard(.post, "namespaces/{namespace}/register-view", .maintainWarehouse) {
+                (call) async throws(CatalogError) in
                 try await registerView(call)
             },
             standard(.get, "namespaces/{namespace}/views/{view}", .read) { (call) async throws(CatalogError) in
@@ -20,6 +21,7 @@ extension CatalogHarness {
             },
             standard(.post, "namespaces/{namespace}/views/{view}", .write) { (call) async throws(CatalogError) in
                 let change = try Self.viewChange(try call.body(), named: try call.view())
+                try await confine(change, call)
                 return Self.document(try await service.commit(change, call.context))
             },
             standard(.head, "namespaces/{namespace}/views/{view}", .list) { (call) async throws(CatalogError) in
@@ -57,7 +59,9 @@ extension CatalogHarness {
         let body = try call.body()
         let name = try CatalogCall.reading { () throws(JSONError) in try body.member("name").string() }
         let identifier = try TableIdentifier(try call.namespace(), name)
-        return Self.document(try await service.createView(identifier, try Self.viewCreation(body), call.context))
+        let creation = try Self.viewCreation(body)
+        try await confine(creation.location, of: identifier, call)
+        return Self.document(try await service.createView(identifier, creation, call.context))
     }
 
     private static func viewCreation(_ body: JSONCursor) throws(CatalogError) -> CatalogService.ViewCreation {
