@@ -1,5 +1,7 @@
 import Clocks
+import Files
 import Glibc
+import Synchronization
 import Testing
 
 @testable import WriteAheadLog
@@ -23,6 +25,33 @@ private func successes(_ effects: LogEffects<Int>) -> [Int] {
     }
 }
 
+/// Counts what is read of segments.
+private final class ReadCounter: LogStorage {
+    let bytes = Mutex(0)
+    private let inner = SimulatedStorage()
+
+    func read(_ name: String, from offset: Int, bytesMax: Int) throws(FileError) -> [UInt8] {
+        let part = Array(try inner.read(name).dropFirst(offset).prefix(bytesMax))
+        bytes.withLock { $0 += part.count }
+        return part
+    }
+    func read(_ name: String) throws(FileError) -> [UInt8] {
+        let whole = try inner.read(name)
+        bytes.withLock { $0 += whole.count }
+        return whole
+    }
+    func list() throws(FileError) -> [String] { try inner.list() }
+    func writeAtomically(_ name: String, _ bytes: [UInt8]) throws(FileError) {
+        try inner.writeAtomically(name, bytes)
+    }
+    func open(_ name: String) throws(FileError) -> any LogFile { try inner.open(name) }
+    func create(_ name: String) throws(FileError) -> any LogFile { try inner.create(name) }
+    func remove(_ name: String) throws(FileError) { try inner.remove(name) }
+    func syncDirectory() throws(FileError) { try inner.syncDirectory() }
+    func allocate(_ name: String, bytes: Int) throws(FileError) { try inner.allocate(name, bytes: bytes) }
+    func capacityBytes() throws(FileError) -> Int { try inner.capacityBytes() }
+}
+
 struct LogWriterTests {
     @Test func `nothing is told before the step that makes it durable`() throws {
         let storage = SimulatedStorage()
@@ -36,6 +65,55 @@ struct LogWriterTests {
         #expect(try log.records(from: 2, bytesMax: 1).map(\.0) == [2])
         let again = try writer(storage.afterPowerLoss(extra: 0))
         #expect(try again.records(from: 0, bytesMax: .max).map(\.1) == [[1], [2], [3]])
+    }
+
+    @Test func `what is read back a part at a time is read once`() throws {
+        let storage = ReadCounter()
+        let log = try LogWriter<Int>(storage: storage, configuration: LogConfiguration(), Fixed())
+        for ticket in 0..<300 {
+            let count = ticket % 50 == 49 ? 200_000 : 1 + ticket * 7919 % 4000
+            _ = try log.enqueue([UInt8](repeating: UInt8(truncatingIfNeeded: ticket), count: count), ticket)
+            if ticket % 7 == 0 { while log.step() {} }
+        }
+        while log.step() {}
+        let whole = try log.records(from: 0, bytesMax: .max)
+        #expect(whole.map(\.0) == Array(1...300) && log.status.segments == 1)
+        for (bytesMax, times) in [(1, 90), (100_000, 2), (1 << 20, 2)] {
+            storage.bytes.withLock { $0 = 0 }
+            var next: UInt64 = 1
+            while true {
+                let records = try log.records(from: next, bytesMax: bytesMax)
+                guard let last = records.last else { break }
+                #expect(records.elementsEqual(whole[Int(next - 1)..<Int(last.0)]) { $0.0 == $1.0 && $0.1 == $1.1 })
+                next = last.0 + 1
+            }
+            #expect(next == 301)
+            #expect(storage.bytes.withLock { $0 } <= times * log.status.bytes)
+        }
+        // Somewhere else, and on from there; then what has come since.
+        #expect(try log.records(from: 17, bytesMax: 1).map(\.0) == [17])
+        #expect(try log.records(from: 18, bytesMax: 1).map(\.0) == [18])
+        #expect(try log.records(from: 301, bytesMax: .max).isEmpty)
+        _ = try log.enqueue([1], 301)
+        #expect(log.step())
+        #expect(try log.records(from: 301, bytesMax: .max).map(\.1) == [[1]])
+    }
+
+    @Test func `reading on goes from segment to segment, and stops at damage`() throws {
+        let storage = SimulatedStorage()
+        let log = try writer(storage)
+        for ticket in 0..<40 {
+            _ = try log.enqueue([UInt8](repeating: UInt8(ticket), count: 700), ticket)
+            while log.step() {}
+        }
+        #expect(log.status.segments > 4)
+        var next: UInt64 = 1
+        while let last = try log.records(from: next, bytesMax: 1500).last?.0 { next = last + 1 }
+        #expect(next == 41)
+        _ = try log.records(from: 1, bytesMax: 1)
+        let name = LogFormat.segmentName(first: 1)
+        storage.state.withLock { $0.files[name]?.bytes[1100] ^= 1 }
+        #expect { try log.records(from: 2, bytesMax: .max) } throws: { ($0 as? LogError)?.code == .corrupt }
     }
 
     @Test func `the same calls with the same random source leave the same bytes`() throws {

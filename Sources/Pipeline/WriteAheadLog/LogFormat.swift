@@ -109,6 +109,12 @@ package enum LogFormat {
         let payload: Range<Int>
     }
 
+    /// How long the frame at `offset` says it is, with its head; the head alone where that is not all there.
+    static func statedBytes(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int {
+        guard bytes.count - offset >= frameHeaderBytes else { return frameHeaderBytes }
+        return frameHeaderBytes + Int(bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self).littleEndian)
+    }
+
     /// The frame at `offset`; nil when there is none that is whole. Cost: the length that the frame states, if it fits.
     static func frame(_ bytes: UnsafeRawBufferPointer, at offset: Int, seed: UInt32) -> Frame? {
         guard bytes.count - offset >= frameHeaderBytes else { return nil }

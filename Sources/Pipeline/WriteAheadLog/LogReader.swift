@@ -1,9 +1,16 @@
 import Files
 
-/// Reads records back from the segments of a log that is open. Blocks; reads a segment at a time.
+/// Reads records back from the segments of a log that is open. Blocks; reads a segment at a time, or what is asked for of it.
 struct LogReader: Sendable {
     let storage: any LogStorage
     let identity: LogIdentity
+    private let cursor: LogCursor
+
+    init(storage: any LogStorage, identity: LogIdentity) {
+        self.storage = storage
+        self.identity = identity
+        cursor = LogCursor(storage: storage, identity: identity)
+    }
 
     /// Calls `body` with every record from `sequence` to `last`, in order, until it says that it has enough.
     func forEachRecord<Ticket>(
@@ -23,14 +30,7 @@ struct LogReader: Sendable {
     func records<Ticket>(
         of segments: [LogMachine<Ticket>.Segment], from sequence: UInt64, through last: UInt64, bytesMax: Int
     ) throws(LogError) -> [(UInt64, [UInt8])] {
-        var records: [(UInt64, [UInt8])] = []
-        var bytes = 0
-        try forEachRecord(of: segments, from: sequence, through: last) { found, payload in
-            records.append((found, [UInt8](payload)))
-            bytes += payload.count
-            return bytes < bytesMax
-        }
-        return records
+        try cursor.records(of: segments, from: sequence, through: last, bytesMax: bytesMax)
     }
 
     /// The records within the first `count` bytes of a segment.

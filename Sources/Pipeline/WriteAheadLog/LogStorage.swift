@@ -6,6 +6,8 @@ import Glibc
 package protocol LogStorage: Sendable {
     func list() throws(FileError) -> [String]
     func read(_ name: String) throws(FileError) -> [UInt8]
+    /// The part of a file that begins at `offset`, at most `bytesMax` long.
+    func read(_ name: String, from offset: Int, bytesMax: Int) throws(FileError) -> [UInt8]
     /// Makes a file with this content whole or not at all; durable, name and all, on return.
     func writeAtomically(_ name: String, _ bytes: [UInt8]) throws(FileError)
     /// Opens an existing file for writing.
@@ -20,6 +22,12 @@ package protocol LogStorage: Sendable {
     func allocate(_ name: String, bytes: Int) throws(FileError)
     /// Bytes of the whole disk, used and free.
     func capacityBytes() throws(FileError) -> Int
+}
+
+extension LogStorage {
+    package func read(_ name: String, from offset: Int, bytesMax: Int) throws(FileError) -> [UInt8] {
+        Array(try read(name).dropFirst(offset).prefix(bytesMax))
+    }
 }
 
 package protocol LogFile: Sendable {
@@ -68,6 +76,9 @@ package final class DirectoryStorage: LogStorage {
     package func list() throws(FileError) -> [String] { try FileSystem.list(path) }
     package func read(_ name: String) throws(FileError) -> [UInt8] {
         try FileSystem.read("\(path)/\(name)", bytesMax: 1 << 32)
+    }
+    package func read(_ name: String, from offset: Int, bytesMax: Int) throws(FileError) -> [UInt8] {
+        try FileHandle("\(path)/\(name)", [.noFollow]).pread(bytesMax, at: Int64(offset))
     }
     package func writeAtomically(_ name: String, _ bytes: [UInt8]) throws(FileError) {
         try FileSystem.writeAtomically("\(path)/\(name)", bytes, mode: 0o600)
