@@ -23,6 +23,7 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
     /// The security token service of the store; nil where it is not used.
     let tokenService: EndpointURL?
     let role: String?
+    let prices: StoragePrices
     /// Nil: clients do as they please.
     let scanPlanning: ScanPlanningMode?
     let dropRetentionHours: Int
@@ -32,6 +33,7 @@ package struct CatalogConfiguration: ConfigurationSection, Sendable {
 
     package init(from reader: inout ConfigurationReader) {
         objectStore = reader.section()
+        prices = StoragePrices(from: &reader)
         warehouse = reader.parsed(
             "CATALOG_WAREHOUSE", default: "analytics", allowed: "1 to 63 letters, digits, - and _",
             "name of the one warehouse"

@@ -89,6 +89,14 @@ package enum CatalogLimits {
     /// Versions of a register, and metadata files of a folder, that are looked through for one that is whole.
     package static let recoveryEntriesMax = 1_000
     package static let transactionsListedMax = 1_000
+    /// A rebuild looks at the whole table again when a commit was first.
+    package static let rebuildAttemptsMax = 4
+    /// How often the health of tables is measured for the gauges, and of how many.
+    package static let healthEveryMilliseconds = 300_000
+    package static let tablesMeasuredMax = 1_000
+    /// Folders above tables that are looked into when tables are searched for, and how deep.
+    package static let foldersVisitedMax = 100_000
+    package static let folderDepthMax = 20
     package static let requestBodyBytesMax = 64 << 20
 
     /// A scan whose manifests list no more files is answered whole at once.

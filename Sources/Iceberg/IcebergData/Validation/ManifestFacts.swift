@@ -91,7 +91,7 @@ struct ManifestFacts: Sendable {
 
 /// What the manifests of one snapshot add up to, against what its summary says.
 struct SnapshotTotals {
-    private var sums: [String: Int64] = [
+    private(set) var values: [String: Int64] = [
         "total-data-files": 0, "total-records": 0, "total-files-size": 0, "total-delete-files": 0,
         "total-position-deletes": 0, "total-equality-deletes": 0,
     ]
@@ -103,14 +103,16 @@ struct SnapshotTotals {
             ("total-position-deletes", facts.positionDeletes), ("total-equality-deletes", facts.equalityDeletes),
         ]
         for (key, value) in parts {
-            let (sum, overflow) = sums[key, default: 0].addingReportingOverflow(value)
-            sums[key] = overflow ? .max : sum
+            let (sum, overflow) = values[key, default: 0].addingReportingOverflow(value)
+            values[key] = overflow ? .max : sum
         }
     }
 
+    func value(_ key: String) -> Int64 { values[key] ?? 0 }
+
     /// What the summary states otherwise. Totals that it leaves out are not missed.
     func contradictions(of summary: [String: String]) -> String? {
-        let wrong = sums.sorted { $0.key < $1.key }.compactMap { key, value in
+        let wrong = values.sorted { $0.key < $1.key }.compactMap { key, value in
             summary[key].flatMap {
                 $0 == String(value) ? nil : "\(key) is \($0) in the summary, \(value) in the manifests"
             }

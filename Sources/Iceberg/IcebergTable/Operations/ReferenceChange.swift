@@ -157,7 +157,7 @@ extension TableChange {
 
 extension TableMetadata {
     /// The snapshot and those it was made on, the newest first, as far as they have not expired.
-    func ancestors(of id: Int64?) -> [Snapshot] {
+    public func ancestors(of id: Int64?) -> [Snapshot] {
         var byID: [Int64: Snapshot] = [:]
         for snapshot in snapshots { byID[snapshot.snapshotID] = snapshot }
         var result: [Snapshot] = []

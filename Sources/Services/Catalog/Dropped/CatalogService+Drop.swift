@@ -31,7 +31,7 @@ extension CatalogService {
             await note(
                 DroppedTable(
                     identifier: identifier, state: state, droppedAt: now, isPurge: purge, stageSince: now), made)
-            return
+            return await recordDrop(of: identifier, head.state)
         }
         throw Self.lost("the table \(identifier)")
     }
@@ -51,7 +51,9 @@ extension CatalogService {
             let table = try await table(identifier, at: head)
             let outcome = try await registers.advance(
                 head, to: .absent, operation: "unregister", idempotencyKey: request.idempotencyKey)
-            if case .advanced = outcome { return table.file }
+            guard case .advanced = outcome else { continue }
+            await recordDrop(of: identifier, head.state)
+            return table.file
         }
         throw Self.lost("the table \(identifier)")
     }

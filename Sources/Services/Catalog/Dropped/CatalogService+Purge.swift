@@ -72,6 +72,7 @@ extension CatalogService {
                     report.filesKept += files.count - gone.count
                 }
             }
+            await removeName(of: table.state)
             try await dropped.remove(record)
             report.purged.append(table.identifier)
         } catch {

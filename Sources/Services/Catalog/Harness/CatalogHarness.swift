@@ -23,6 +23,7 @@ package struct CatalogHarness: Sendable {
 
     let service: CatalogService
     let vending: CredentialVending
+    package var costs = CostSources()
     /// Reads manifests, which never change, through the service's cache.
     let loader: ManifestLoader
     let planning: ScanPlanning

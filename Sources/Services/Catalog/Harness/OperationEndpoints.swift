@@ -1,3 +1,4 @@
+import Clocks
 import HTTP
 import IcebergCatalog
 import IcebergData
@@ -12,6 +13,25 @@ extension CatalogHarness {
             },
             extra(.post, "namespaces/{namespace}/tables/{table}/recover", .maintain) {
                 (call) async throws(CatalogError) in try await recover(call)
+            },
+            extra(.post, "namespaces/{namespace}/tables/{table}/rebuild-manifests", .maintain) {
+                (call) async throws(CatalogError) in try await rebuildManifests(call)
+            },
+            extra(.post, "recovery/rebuild-all", .administer) {
+                (call) async throws(CatalogError) in try await rebuildAll(call)
+            },
+            extra(.get, "namespaces/{namespace}/tables/{table}/health", .read) {
+                (call) async throws(CatalogError) in
+                let identifier = try call.table()
+                let health = try await service.health(of: identifier)
+                return CatalogReply.json(health.json(of: identifier, at: service.clock.now()))
+            },
+            extra(.get, "costs", .administer) { (call) async throws(CatalogError) in
+                let seconds = try call.number("timeout_seconds", in: 1...CatalogLimits.operationSecondsMax)
+                return CatalogReply.json(
+                    try await service.costs(
+                        prices: costs.prices, requests: costs.requests(at: service.clock.now()),
+                        milliseconds: seconds.map { $0 * 1_000 } ?? CatalogLimits.operationMillisecondsDefault))
             },
             extra(.get, "namespaces/{namespace}/tables/{table}/transactions", .read) {
                 (call) async throws(CatalogError) in
@@ -52,6 +72,28 @@ extension CatalogHarness {
         }
         let recovered = try await service.recover(identifier, wanted, call.context)
         return CatalogReply.json(recovered.json(isDryRun: wanted.isDryRun))
+    }
+
+    private func rebuildManifests(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let body = try call.body()
+        let identifier = try call.table()
+        let wanted = try CatalogCall.reading { () throws(JSONError) -> CatalogService.ManifestRebuild in
+            CatalogService.ManifestRebuild(
+                isDryRun: try body.flag("dry_run"), isForced: try body.flag("force"),
+                milliseconds: try body.milliseconds() ?? CatalogLimits.operationMillisecondsDefault)
+        }
+        return CatalogReply.json(try await service.rebuildManifests(identifier, wanted, call.context).json(wanted))
+    }
+
+    private func rebuildAll(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let body = try call.body()
+        let wanted = try CatalogCall.reading { () throws(JSONError) -> CatalogService.RebuildAll in
+            CatalogService.RebuildAll(
+                isDryRun: try body.flag("dry_run"), includesDropped: try body.flag("include_dropped"),
+                whole: try body.choice("whole") ?? .metadata)
+        }
+        let rebuilt = try await service.rebuildAll(wanted, call.context)
+        return CatalogReply.json(rebuilt.json(isDryRun: wanted.isDryRun))
     }
 }
 

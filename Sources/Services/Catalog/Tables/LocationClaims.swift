@@ -42,6 +42,13 @@ struct LocationClaims: Sendable {
             await withdraw(made)
             throw error
         }
+        await NameRecord(identifier: table, uuid: uuid, isDropped: false, time: claim.time)
+            .write(at: place, in: registers.store)
+    }
+
+    /// Who claimed this very location last, in force or not.
+    func claim(on place: ObjectLocation) async throws(CatalogError) -> Claim? {
+        try await read(try location(of: place.key.rawValue, in: place.bucket))?.claim
     }
 
     /// Whether no other table's claim on this very location is in force.

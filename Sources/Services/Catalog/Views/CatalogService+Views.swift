@@ -98,7 +98,8 @@ extension CatalogService {
             guard head.state.view != nil else { throw ObjectKind.view.missing(identifier) }
             let outcome = try await registers.advance(
                 head, to: .absent, operation: "drop-view", idempotencyKey: request.idempotencyKey)
-            if case .advanced = outcome { return }
+            guard case .advanced = outcome else { continue }
+            return await recordDrop(of: identifier, head.state)
         }
         throw Self.lost("the view \(identifier)")
     }
