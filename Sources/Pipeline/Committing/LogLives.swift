@@ -203,6 +203,8 @@ package final class LogLives: Sendable {
             return try storage.writeAtomically(Self.fileName, Self.content(known + [.life(life)]))
         }
         try Self.write(.life(life), after: known, to: storage)
+        // An attempt before this one may have made the file and failed to make its name durable.
+        try storage.syncDirectory()
     }
 
     private static func write(_ line: Line, after lines: some Collection<Line>, to storage: any LogStorage)
