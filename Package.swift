@@ -187,7 +187,8 @@ let layers = [
             module(
                 "Catalog",
                 uses: [
-                    "Concurrency", "Bytes", "Checksums", "Clocks", "Failpoints", "Compression", "JSONFormat", "Telemetry",
+                    "Concurrency", "Bytes", "Checksums", "Clocks", "Failpoints", "Compression", "JSONFormat",
+                    "Telemetry",
                     "Configuration",
                     "Lifecycle",
                     "HTTP", "HTTPServer", "ObjectStore", "IcebergSpec", "IcebergTable", "IcebergData", "IcebergCatalog",
