@@ -80,6 +80,17 @@ import Testing
         #expect(listed.map(\.minSequenceNumber) == [3, 2, 1])
     }
 
+    @Test func `an append that waited long before it lost its race is taken as of now`() async throws {
+        let memory = try await store()
+        let service = try fixture.service(memory)
+        for id in [Int64(11), 12] { try await prepare(id, in: memory) }
+        let first = try await service.commit(fixture.append(fixture.events, snapshot: 11, on: nil), request)
+        let late = fixture.append(fixture.events, snapshot: 12, on: nil, secondsAgo: 3600)
+        let metadata = try await service.commit(late, request).file.metadata
+        let times = metadata.snapshots.map(\.timestampMilliseconds)
+        #expect(times.count == 2 && times.last == first.file.metadata.lastUpdatedMilliseconds)
+    }
+
     @Test func `appends of one group land on top of each other, with one metadata file`() async throws {
         let memory = try await store()
         let service = try fixture.service(memory)

@@ -56,11 +56,11 @@ struct ServiceFixture {
     /// A commit that moves `main` from `parent` to a new snapshot.
     func append(
         _ table: TableIdentifier, snapshot id: Int64, on parent: Int64?, properties: [String: String] = [:],
-        manifestList: String? = nil, sequenceNumber: Int64 = 1
+        manifestList: String? = nil, sequenceNumber: Int64 = 1, secondsAgo: Int64 = 0
     ) -> CatalogService.TableChange {
         let snapshot = Snapshot(
             snapshotID: id, parentSnapshotID: parent, sequenceNumber: sequenceNumber,
-            timestampMilliseconds: SystemClock().now().milliseconds,
+            timestampMilliseconds: SystemClock().now().milliseconds - secondsAgo * 1000,
             manifestList: manifestList ?? "s3://analytics-source/analytics/events/metadata/snap-\(id).avro",
             summary: ["operation": "append", "added-records": "1", "total-records": "1"], schemaID: 0)
         var updates: [TableUpdate] = [

@@ -295,6 +295,7 @@ private func small() -> HTTPServerLimits {
         var limits = HTTPServerLimits()
         limits.connectionsMax = 4
         limits.threadCount = threads
+        (limits.idleTimeoutSeconds, limits.headerTimeoutSeconds) = (3600, 3600)
         let gate = Mutex<[CheckedContinuation<Void, Never>]>([])
         let handler: HTTPServer.Handler = { request in
             if request.path == "/wait" {
@@ -327,6 +328,7 @@ private func small() -> HTTPServerLimits {
     @Test func `one address has no more connections than allowed`() async throws {
         var limits = HTTPServerLimits()
         limits.connectionsPerAddressMax = 2
+        (limits.idleTimeoutSeconds, limits.headerTimeoutSeconds) = (3600, 3600)
         try await withServer(limits) { server, port in
             var first: RawClient? = RawClient(port: port)
             let second = RawClient(port: port)

@@ -63,7 +63,9 @@ struct Rebase: Sendable {
 
         snapshot.parentSnapshotID = current.snapshotID
         snapshot.sequenceNumber = sequenceNumber
-        snapshot.timestampMilliseconds = max(append.snapshot.timestampMilliseconds, current.timestampMilliseconds)
+        // It is made now, however long its files have waited: a table takes no snapshot from long before its last change.
+        snapshot.timestampMilliseconds = max(
+            append.snapshot.timestampMilliseconds, current.timestampMilliseconds, base.lastUpdatedMilliseconds)
         snapshot.summary = Self.totals(adding: append.snapshot.summary, to: current.summary)
         snapshot.summary[Self.originalListKey] = append.snapshot.manifestList
         let list = try list(of: manifests, for: snapshot, base)
