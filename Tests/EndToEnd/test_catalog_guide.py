@@ -158,3 +158,22 @@ def test_roll_back_to_a_time(ask, table):
 
 def test_validate(ask, table):
     assert ask("POST", f"{EVENTS}/validate").status == 200
+
+
+def test_rebuild_manifests(ask, table):
+    answer = ask("POST", f"{EVENTS}/rebuild-manifests")
+    assert answer.status == 200 and answer.json["needed"] is False, answer
+    assert table.catalog.load_table("default.events").scan().to_arrow().num_rows == 3
+
+
+def test_rebuild_all(ask, table):
+    answer = ask("POST", "/v1/recovery/rebuild-all")
+    assert answer.status == 200 and answer.json["complete"], answer
+    assert table.catalog.load_table("default.events").scan().to_arrow().num_rows == 3
+
+
+def test_costs(ask, table):
+    answer = ask("GET", "/v1/costs")
+    assert answer.status == 200 and answer.json["complete"], answer
+    events = next(entry for entry in answer.json["tables"] if entry["table"] == {"namespace": ["default"], "name": "events"})
+    assert events["live-bytes"] == sum(task.file.file_size_in_bytes for task in table.scan().plan_files())
