@@ -242,22 +242,30 @@ class Appends:
         self.ready = []
 
     def prepare(self, count):
-        from pyiceberg.manifest import ManifestContent, ManifestFile, write_manifest_list
+        from pyiceberg.manifest import (
+            DataFile, DataFileContent, FileFormat, ManifestEntry, ManifestEntryStatus, write_manifest, write_manifest_list)
+        from pyiceberg.partitioning import PartitionSpec
+        from pyiceberg.schema import Schema
+        from pyiceberg.typedef import Record
 
-        store = http.client.HTTPConnection("127.0.0.1", self.seaweed.filer, timeout=60)
+        schema, store = Schema.model_validate(self.metadata["schemas"][0]), http.client.HTTPConnection("127.0.0.1", self.seaweed.filer, timeout=60)
         for _ in range(count):
             identifier, folder = random.getrandbits(62), f"{self.metadata['location']}/metadata"
-            manifest = ManifestFile.from_args(
-                manifest_path=f"{folder}/{uuid.uuid4()}-m0.avro", manifest_length=4000, partition_spec_id=0, content=ManifestContent.DATA,
-                sequence_number=1, min_sequence_number=1, added_snapshot_id=identifier, added_files_count=1, existing_files_count=0,
-                deleted_files_count=0, added_rows_count=2, existing_rows_count=0, deleted_rows_count=0, partitions=[])
+            file = DataFile.from_args(
+                content=DataFileContent.DATA, file_path=f"{self.metadata['location']}/data/{uuid.uuid4()}.parquet", partition=Record(),
+                file_format=FileFormat.PARQUET, record_count=2, file_size_in_bytes=1234)
+            entry = ManifestEntry.from_args(status=ManifestEntryStatus.ADDED, snapshot_id=identifier, data_file=file)
+            added = Output(f"{folder}/{uuid.uuid4()}-m0.avro")
+            with write_manifest(2, PartitionSpec(), schema, added, identifier, "null") as manifest:
+                manifest.add_entry(entry)
             out = Output(f"{folder}/snap-{identifier}-0-{uuid.uuid4()}.avro")
             with write_manifest_list(2, out, identifier, None, 1, "null") as writer:
-                writer.add_manifests([manifest])
-            store.request("PUT", "/buckets/" + out.location.removeprefix("s3://"), out.data)
-            answer = store.getresponse()
-            answer.read()
-            assert answer.status < 300, answer.status
+                writer.add_manifests([manifest.to_manifest_file()])
+            for file in (added, out):
+                store.request("PUT", "/buckets/" + file.location.removeprefix("s3://"), file.data)
+                answer = store.getresponse()
+                answer.read()
+                assert answer.status < 300, answer.status
             self.ready.append((identifier, out.location))
         return self
 
@@ -285,10 +293,16 @@ class Appends:
 
 
 class Output:
-    """What PyIceberg's writers write to: memory."""
+    """What PyIceberg's writers write to, and measure: memory."""
 
     def __init__(self, location):
         self.location, self.data = location, b""
+
+    def to_input_file(self):
+        return self
+
+    def __len__(self):
+        return len(self.data)
 
     def create(self, overwrite=False):
         out = self
