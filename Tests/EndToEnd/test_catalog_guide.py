@@ -47,9 +47,9 @@ def events(*numbers):
     return pyarrow.Table.from_pylist(rows, schema=schema)
 
 
-@pytest.fixture(scope="module")
-def running():
-    with Suite().start("catalog") as suite:
+@pytest.fixture(scope="module", params=["local", "s3"])
+def running(request):
+    with Suite(request.param).start("catalog") as suite:
         yield suite
 
 
@@ -88,6 +88,9 @@ def test_create_the_table(ask, table):
     metadata = answer.json["metadata"]
     assert [field["name"] for field in metadata["partition-specs"][0]["fields"]] == ["event_hour", "event_type"]
     assert metadata["properties"] == TABLE["properties"]
+    assert ask("POST", TABLES, TABLE).status == 409
+    read = table.catalog.load_table("default.events")
+    assert [field.name for field in read.schema().fields] == ["event_id", "timestamp", "type", "source", "data"]
 
 
 def test_list_all_tables(ask, table):

@@ -167,47 +167,6 @@ def test_a_store_that_refuses_the_signature():
         assert "SignatureDoesNotMatch" in catalog.log(), catalog.log()[-2000:]
 
 
-def test_seeds_curl_bodies(store):
-    """The two bodies of the deployment guide ("Initialize Iceberg Tables"), as they stand there."""
-    table = {
-        "name": "events",
-        "location": "s3://analytics-source/tables/events",
-        "schema": {
-            "type": "struct",
-            "fields": [
-                {"id": 1, "name": "event_id", "required": True, "type": "string"},
-                {"id": 2, "name": "timestamp", "required": True, "type": "timestamp"},
-                {"id": 3, "name": "type", "required": True, "type": "string"},
-                {"id": 4, "name": "source", "required": True, "type": "string"},
-                {"id": 5, "name": "data", "required": False, "type": "string"},
-            ],
-        },
-        "partition-spec": [
-            {"name": "event_hour", "transform": "hour", "source-id": 2},
-            {"name": "event_type", "transform": "identity", "source-id": 3},
-        ],
-        "properties": {
-            "write.format.default": "parquet",
-            "write.parquet.compression-codec": "snappy",
-            "write.target-file-size-bytes": "134217728",
-        },
-    }
-    with Suite(store).start("catalog") as suite:
-        base = f"{suite.catalog.url}/v1/namespaces"
-        assert call("POST", base, {"namespace": ["default"], "properties": {}}).status == 200
-        answer = call("POST", f"{base}/default/tables", table)
-        assert answer.status == 200, answer
-        listed = call("GET", f"{base}/default/tables").json
-        assert [i["name"] for i in listed["identifiers"]] == ["events"]
-        loaded = call("GET", f"{base}/default/tables/events").json
-        assert loaded["properties"]["write.parquet.compression-codec"] == "snappy"
-        fields = loaded["metadata"]["partition-specs"][0]["fields"]
-        assert [f["name"] for f in fields] == ["event_hour", "event_type"]
-        assert call("POST", f"{base}/default/tables", table).status == 409
-        read = suite.pyiceberg().load_table("default.events")
-        assert [f.name for f in read.schema().fields] == ["event_id", "timestamp", "type", "source", "data"]
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_a_full_disk_loses_nothing_acknowledged(flights):
     with Suite(BUFFER_TIME_SECONDS="3600", BUFFER_COUNT_THRESHOLD="1000000", BUFFER_SIZE_BYTES="1000000000") as suite:
