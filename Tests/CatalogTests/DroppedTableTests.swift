@@ -147,4 +147,13 @@ import Testing
         let body = #"{"name":"events","metadata-location":"\#(location)"}"#
         #expect(await client.send(.post, "/v1/namespaces/analytics/register", body).status == 200)
     }
+
+    @Test func `what follows under the name of an unregistered table gets a folder of its own`() async throws {
+        let old = try #require(await load().json["metadata"]?["location"]?.string)
+        #expect(await client.send(.post, "\(Self.events)/unregister").status == 200)
+        let made = await client.send(.post, Self.tables, #"{"name":"events","schema":\#(ViewTests.schema)}"#)
+        #expect(made.status == 200)
+        let location = try #require(made.json["metadata"]?["location"]?.string)
+        #expect(location != old && !location.hasPrefix(old + "/"))
+    }
 }

@@ -93,8 +93,9 @@ extension CatalogService {
     func defaultLocation(
         _ identifier: TableIdentifier, _ head: RegisterHead
     ) async throws(CatalogError) -> String {
-        // A dropped table may come back: what follows under its name lies elsewhere.
-        if let last = head.entry?.operation, Self.dropOperations.contains(last) {
+        // A dropped table may come back, and an unregistered one be another catalog's: what follows under its name lies
+        // elsewhere.
+        if let last = head.entry?.operation, last == "unregister" || Self.dropOperations.contains(last) {
             return try scatteredLocation(identifier)
         }
         let place = try warehouse.defaultPlace(of: identifier)
