@@ -130,6 +130,20 @@ import Testing
         #expect(try await live.findings("metadata") == ["manifest-missing"])
     }
 
+    @Test func `files of another table are not taken in, whatever the properties say`() async throws {
+        let live = try await LiveCatalogTable()
+        _ = try await live.write(0..<10)
+        let other = try TableIdentifier(live.fixture.namespace, "other")
+        try await live.create(other)
+        try await live.append(10..<20, to: other)
+        let base = try await live.service.loadTable(live.table)
+        let forged = try base.file.metadata.applying(
+            [.setProperties(["write.data.path": "\(try await live.metadata(other).location)/data"])],
+            at: live.service.clock.now())
+        let plan = try await TableRebuild(forged, store: live.store, milliseconds: 60_000).plan()
+        #expect(plan.described.count == 1)
+    }
+
     @Test func `a removed file does not come back`() async throws {
         let live = try await table()
         let removed = try #require(try await live.newestFile())

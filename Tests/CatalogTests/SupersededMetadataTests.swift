@@ -55,7 +55,6 @@ import Testing
         ["write.metadata.previous-versions-max": "2"],
         settings.merging(["write.metadata.delete-after-commit.enabled": "false"]) { $1 },
         settings.merging(["gc.enabled": "false"]) { $1 },
-        settings.merging(["write.metadata.path": "s3://analytics-source/elsewhere"]) { $1 },
     ])
     func `nothing is deleted where the table does not ask for it, or files may be others'`(
         properties: [String: String]

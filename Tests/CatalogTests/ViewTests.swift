@@ -1,5 +1,7 @@
+import Clocks
 import HTTP
 import IcebergCatalog
+import IcebergSpec
 import JSONFormat
 import ObjectStore
 import Testing
@@ -160,6 +162,39 @@ import Testing
             await client.send(.get, "/v1/namespaces/analytics/tables/events").json["metadata-location"]?.string)
         let wrong = #"{"name":"t","metadata-location":"\#(table)"}"#
         #expect(await client.send(.post, path, wrong).status == 400)
+    }
+
+    @Test func `a view's files stay below its own location`() async throws {
+        let others = "s3://analytics-source/analytics/events/metadata"
+        let outside = #""properties":{"write.metadata.path":"\#(others)"}"#
+        let refused = await client.send(
+            .post, Self.views,
+            #"{"name":"w","schema":\#(Self.schema),"view-version":\#(Self.version("select 1")),\#(outside)}"#)
+        #expect(refused.status == 400 && refused.errorMessage?.contains(others) == true)
+        let made = await make()
+        let location = try #require(made.json["metadata"]?["location"]?.string)
+        func set(_ path: String) async -> HarnessClient.Answer {
+            let update = #"{"action":"set-properties","updates":{"write.metadata.path":"\#(path)"}}"#
+            return await client.send(.post, "\(Self.views)/v", #"{"updates":[\#(update)]}"#)
+        }
+        #expect(await set(others).status == 400)
+        #expect(await set("\(location)/other").status == 200)
+        let moved = #"{"action":"set-location","location":"s3://analytics-source/moved/v"}"#
+        #expect(await client.send(.post, "\(Self.views)/v", #"{"updates":[\#(moved)]}"#).status == 400)
+    }
+
+    @Test func `a view whose files lie elsewhere is not registered`() async throws {
+        #expect(await make().status == 200)
+        let service = try fixture.service(memory)
+        let view = try await service.loadView(try TableIdentifier(fixture.namespace, "v"))
+        #expect(await client.send(.delete, "\(Self.views)/v").status == 204)
+        let forged = try view.file.metadata.applying(
+            [.setProperties(["write.metadata.path": "s3://analytics-source/analytics/events/metadata"])],
+            at: service.clock.now())
+        let location = "\(view.file.metadata.location)/metadata/forged.metadata.json"
+        _ = try await StoredView.write(forged, to: location, in: memory)
+        let body = #"{"name":"v","metadata-location":"\#(location)"}"#
+        #expect(await client.send(.post, "/v1/namespaces/analytics/register-view", body).status == 400)
     }
 
     static let keyed: [(method: HTTPMethod, path: String, body: String, status: Int)] = [

@@ -95,6 +95,24 @@ private typealias Row = TestWarehouse.Row
         #expect(try await run(false).result["orphans"] == 0)
     }
 
+    @Test func `files outside the table's location stay, whatever its properties say`() async throws {
+        let others = "s3://analytics-source/analytics/other"
+        let warehouse = try await TestWarehouse(properties: [
+            "write.data.path": "\(others)/data", "write.metadata.path": "\(others)/metadata",
+        ])
+        let victims = try ["data/a.parquet", "metadata/a.avro"].map {
+            try warehouse.store.location(of: "\(others)/\($0)")
+        }
+        for victim in victims { _ = try await warehouse.store.putIfAbsentProved(victim, [1]) }
+        warehouse.clock.advance(milliseconds: 4000 * 86_400_000)
+        let job = try await warehouse.run(.orphans(ageHoursMin: 72))
+        #expect(job.state == .succeeded && job.result["orphans"] == 0, "\(job.error ?? "")")
+        for victim in victims { #expect(try await warehouse.store.head(victim) != nil) }
+        let owned = OwnedPrefix(try await warehouse.metadata())
+        #expect(!owned.contains("\(others)/data/a.parquet") && !owned.contains("\(owned.prefix)"))
+        #expect(owned.contains("\(owned.prefix)data/a.parquet"))
+    }
+
     @Test func `when a needed file is missing nothing is deleted`() async throws {
         let warehouse = try await TestWarehouse()
         try await warehouse.appendSmallFiles(2)

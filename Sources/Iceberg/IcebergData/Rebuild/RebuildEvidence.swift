@@ -21,27 +21,21 @@ struct RebuildEvidence: Sendable {
         self.store = store
     }
 
-    /// Lists the table's folders. Cost: one request for each 1,000 objects.
+    /// Lists what lies below the table's location: what lies elsewhere may be another table's, whatever properties say.
+    /// Cost: one request for each 1,000 objects.
     mutating func list() async throws(DataError) {
-        let properties = metadata.properties
-        let paths =
-            [metadata.location]
-            + ["write.data.path", "write.object-storage.path", "write.metadata.path"]
-            .compactMap { properties[$0] }
-        for path in Set(paths).sorted() {
-            do throws(ObjectStoreError) {
-                let probe = try store.location(of: "\(path)/x")
-                var after: String?
-                repeat {
-                    let page = try await store.list(
-                        probe.bucket, prefix: String(probe.key.rawValue.dropLast()), delimiter: nil, startAfter: after,
-                        limit: 1000)
-                    for info in page.objects { add(info, in: probe.bucket) }
-                    after = page.next
-                } while after != nil && objects.count <= RebuildLimits.filesMax
-            } catch {
-                throw DataError(error).within(path)
-            }
+        do throws(ObjectStoreError) {
+            let probe = try store.location(of: "\(metadata.location)/x")
+            var after: String?
+            repeat {
+                let page = try await store.list(
+                    probe.bucket, prefix: String(probe.key.rawValue.dropLast()), delimiter: nil, startAfter: after,
+                    limit: 1000)
+                for info in page.objects { add(info, in: probe.bucket) }
+                after = page.next
+            } while after != nil && objects.count <= RebuildLimits.filesMax
+        } catch {
+            throw DataError(error).within(metadata.location)
         }
         guard objects.count <= RebuildLimits.filesMax else {
             throw DataError(.tooLarge, at: metadata.location, "more than \(RebuildLimits.filesMax) files")

@@ -92,6 +92,7 @@ struct CommitGate: Sendable {
     func check(
         _ updates: [TableUpdate], on base: TableMetadata?, giving result: TableMetadata
     ) async throws(CatalogError) -> [TableUpdate]? {
+        try requireOwnFolders(of: result, since: base)
         let folders = TableFolders(of: [base, result].compactMap(\.self), in: warehouse)
         let snapshots = SnapshotCheck(base: base, result: result, updates: updates, folders: folders)
         let properties = (base ?? result).properties

@@ -2,7 +2,8 @@ import IcebergCatalog
 import IcebergSpec
 import ObjectStore
 
-/// Where the files of a table may lie: below its location and below the folders that its properties name.
+/// Where the files of a table may lie: below its location and below the folders that its properties name, which lie there
+/// too (`CommitGate.requireOwnFolders`) unless they were there before that rule.
 struct TableFolders: Sendable {
     static let metadataProperty = "write.metadata.path"
     /// Properties by which engines choose where to write.
@@ -38,7 +39,8 @@ struct TableFolders: Sendable {
         table.properties[Self.metadataProperty] ?? "\(table.location)/metadata"
     }
 
-    private static func holds(_ folder: ObjectLocation, _ place: ObjectLocation) -> Bool {
+    /// Whether `place` lies in `folder`.
+    static func holds(_ folder: ObjectLocation, _ place: ObjectLocation) -> Bool {
         folder.bucket == place.bucket && place.key.rawValue.hasPrefix(folder.key.rawValue + "/")
     }
 }

@@ -55,6 +55,7 @@ extension CatalogService {
             if let done = try await repeated(identifier, head, request) { return (done.file.metadata, done) }
             try requireFree(head, identifier, for: .table)
             let metadata = try await newMetadata(identifier, creation, head)
+            try gate.requireOwnFolders(of: metadata)
             if wanted.isStaged {
                 try await files.prepareFolder(of: metadata)
                 return (metadata, nil)
@@ -94,6 +95,7 @@ extension CatalogService {
             if !(overwrite && head.state.table != nil) { try requireFree(head, identifier, for: .table) }
             // Only now: a commit that was first may have deleted it as one of the table's old files.
             let file = try await files.readPresent(location)
+            try gate.requireOwnFolders(of: file.metadata)
             let uuid = file.metadata.tableUUID?.description ?? ""
             let place = try warehouse.resolve(file.metadata.location).place
             try await claims.claim(place, for: identifier, uuid: uuid, head: head)

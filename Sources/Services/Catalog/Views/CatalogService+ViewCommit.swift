@@ -40,6 +40,7 @@ extension CatalogService {
         let base = try await readForCommit(change.identifier, at: head)
         let next = try prepare(change, on: base.metadata)
         guard next != base.metadata else { return base.asView(change.identifier, head) }
+        try gate.requireOwnFolders(of: next, since: base.metadata)
         if next.location != base.metadata.location { try await claim(next, for: change.identifier, head) }
         let file: StoredView
         do {

@@ -53,6 +53,7 @@ extension CatalogService {
             let location: String
             if let given { location = given } else { location = try await defaultLocation(identifier, head) }
             let metadata = try newMetadata(wanted, properties: properties, location: location)
+            try gate.requireOwnFolders(of: metadata)
             try await claim(metadata, for: identifier, head)
             let file = try await views.write(metadata, after: nil)
             if let made = try await publish(file, as: identifier, on: head, operation: "create-view", request) {
@@ -77,6 +78,7 @@ extension CatalogService {
             if let done = try await repeatedView(identifier, head, request) { return done }
             try requireFree(head, identifier, for: .view)
             let file = try await views.read(location)
+            try gate.requireOwnFolders(of: file.metadata)
             try await claim(file.metadata, for: identifier, head)
             if let made = try await publish(file, as: identifier, on: head, operation: "register-view", request) {
                 return made

@@ -75,14 +75,19 @@ struct OrphanFiles: Sendable {
         [".parquet", ".avro", ".orc", ".puffin"].contains { key.rawValue.hasSuffix($0) }
     }
 
-    private func list(_ metadata: TableMetadata) async throws(CompactionError) -> [(ObjectLocation, ObjectInfo)] {
-        let properties = metadata.properties
+    /// Those below the table's location: what lies elsewhere may be another table's.
+    static func folders(of metadata: TableMetadata) -> [String] {
+        let owned = OwnedPrefix(metadata)
         let folders = [
-            properties["write.data.path"] ?? "\(metadata.location)/data",
-            properties["write.metadata.path"] ?? "\(metadata.location)/metadata",
+            metadata.properties["write.data.path"] ?? "\(owned.prefix)data",
+            metadata.properties["write.metadata.path"] ?? "\(owned.prefix)metadata",
         ]
+        return folders.filter { owned.contains("\($0)/") }
+    }
+
+    private func list(_ metadata: TableMetadata) async throws(CompactionError) -> [(ObjectLocation, ObjectInfo)] {
         var found: [(ObjectLocation, ObjectInfo)] = []
-        for folder in folders {
+        for folder in Self.folders(of: metadata) {
             do throws(ObjectStoreError) {
                 // A name below the folder gives its bucket and key prefix.
                 let probe = try loader.store.location(of: "\(folder)/x")
@@ -105,10 +110,7 @@ struct OrphanFiles: Sendable {
         _ needed: FileReferences, of metadata: TableMetadata, _ listed: [(ObjectLocation, ObjectInfo)]
     ) throws(CompactionError) {
         let present = Set(listed.map(\.0))
-        let folders = [
-            metadata.properties["write.data.path"] ?? "\(metadata.location)/data",
-            metadata.properties["write.metadata.path"] ?? "\(metadata.location)/metadata",
-        ]
+        let folders = Self.folders(of: metadata)
         for path in [needed.files, needed.manifests, needed.manifestLists].joined()
         where folders.contains(where: { path.hasPrefix("\($0)/") }) {
             do throws(ObjectStoreError) {

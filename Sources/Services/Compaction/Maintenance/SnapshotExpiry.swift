@@ -120,9 +120,9 @@ struct SnapshotExpiry: Sendable {
         result.manifestsDeleted = manifests.count
         result.manifestListsDeleted = lists.count
         guard !result.isDryRun else { return }
-        let owned = OwnedPrefixes(after)
+        let owned = OwnedPrefix(after)
         var locations: [ObjectLocation] = []
-        for path in [data, manifests, lists].joined().sorted() where owned.contain(path) {
+        for path in [data, manifests, lists].joined().sorted() where owned.contains(path) {
             // A path the store does not take is none of this store's files.
             do throws(ObjectStoreError) { locations.append(try loader.store.location(of: path)) } catch { continue }
         }
@@ -130,19 +130,16 @@ struct SnapshotExpiry: Sendable {
     }
 }
 
-/// Where the files of a table lie that maintenance may delete: never elsewhere, whatever the metadata says.
-struct OwnedPrefixes: Sendable {
-    let prefixes: [String]
+/// Where the files of a table lie that maintenance may delete: below its own location, which the catalog gives to no other,
+/// and never elsewhere, whatever properties and manifests say.
+struct OwnedPrefix: Sendable {
+    let prefix: String
 
     init(_ metadata: TableMetadata) {
-        let properties = metadata.properties
-        let paths = [metadata.location, properties["write.data.path"], properties["write.metadata.path"]]
-        prefixes = paths.compactMap(\.self).filter { !$0.isEmpty }.map { path in
-            var path = path
-            while path.hasSuffix("/") { path.removeLast() }
-            return path + "/"
-        }
+        var path = metadata.location
+        while path.hasSuffix("/") { path.removeLast() }
+        prefix = path + "/"
     }
 
-    func contain(_ path: String) -> Bool { prefixes.contains { path.hasPrefix($0) } }
+    func contains(_ path: String) -> Bool { path.utf8.count > prefix.utf8.count && path.hasPrefix(prefix) }
 }
