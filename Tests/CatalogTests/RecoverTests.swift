@@ -78,6 +78,24 @@ import Testing
         #expect(try await live.ids() == Array(0..<20))
     }
 
+    @Test func `a file in the folder does not take the table to another's place`() async throws {
+        let live = try await table()
+        let other = try TableIdentifier(live.fixture.namespace, "other")
+        try await live.create(other)
+        let (base, victim) = (try await live.metadata(), try await live.metadata(other).location)
+        let now = live.service.clock.now()
+        for key in try await live.keys(live.fixture.sourceBucket) where MetadataCandidates.isMetadata(key) {
+            try await live.store.delete(live.fixture.sourceBucket, [key])
+        }
+        for update in [TableUpdate.setLocation(victim), .setProperties(["write.data.path": "\(victim)/data"])] {
+            let forged = try base.applying([update], at: now)
+            try await live.put("\(base.location)/metadata/00009-x.metadata.json", forged.json.serialized())
+            #expect(try await live.ask("recover").status == 400)
+        }
+        try await live.put("\(base.location)/metadata/00009-x.metadata.json", base.json.serialized())
+        #expect(try await live.ask("recover").status == 200)
+    }
+
     @Test func `a register that points nowhere is put right`() async throws {
         let live = try await table()
         let place = try await head(live)

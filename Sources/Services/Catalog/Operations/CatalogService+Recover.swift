@@ -49,6 +49,7 @@ extension CatalogService {
             var result = Recovered(previous: newest.state?.table?.metadataLocation)
             result.damagedVersions = history.filter { $0.entry == nil }.map(\.version)
             let file = try await wholeFile(history, current, candidates, &result)
+            if result.source == "metadata-folder" { try await requireOwnPlace(of: file, identifier, current) }
             result.chosen = file.location
             result.isNeeded = !result.damagedVersions.isEmpty || newest.state?.table?.metadataLocation != file.location
             guard result.isNeeded, !wanted.isDryRun else { return result }
@@ -57,6 +58,19 @@ extension CatalogService {
             if try await write(state, chain, history, request) { return result }
         }
         throw Self.lost("the table \(identifier)")
+    }
+
+    /// A file that only lies in the folder may be one that no commit made: it does not take the table elsewhere.
+    private func requireOwnPlace(
+        of file: StoredMetadata, _ identifier: TableIdentifier, _ current: TableState
+    ) async throws(CatalogError) {
+        try gate.requireOwnFolders(of: file.metadata)
+        let location = file.metadata.location
+        guard location != current.location else { return }
+        guard try await claims.claim(on: try warehouse.resolve(location).place)?.table == identifier else {
+            throw CatalogError(
+                .badRequest, "\(file.location) says that the table lies at \(location), which it never claimed")
+        }
     }
 
     private func wholeFile(
