@@ -6,16 +6,19 @@ import ObjectStore
 enum MetadataObject {
     /// Reads `location`, a URI of this store; compressed files too.
     ///
-    /// - Parameter kind: what the file should be, for people: "table metadata".
+    /// - Parameters:
+    ///   - kind: what the file should be, for people: "table metadata".
+    ///   - bytesMax: of the file and of its JSON; no more is read.
     /// - Returns: what the file says, and its JSON, uncompressed.
-    /// - Throws: `.notFound` when there is no such file, `.badRequest` when it is of another kind or lies elsewhere.
+    /// - Throws: `.notFound` when there is no such file, `.badRequest` when it is of another kind, too large or lies
+    ///   elsewhere.
     static func read<Document>(
-        _ location: String, from store: any ObjectStore, kind: String,
+        _ location: String, from store: any ObjectStore, kind: String, bytesMax: Int = Limits.metadataBytesMax,
         _ decode: (JSONValue) throws(IcebergError) -> Document
     ) async throws(CatalogError) -> (document: Document, json: [UInt8]) {
         do {
-            let object = try await store.get(try store.location(of: location), range: nil)
-            let json = try TableMetadataFile.decodeJSON(object.bytes)
+            let object = try await store.get(try store.location(of: location), range: 0..<Int64(bytesMax) + 1)
+            let json = try TableMetadataFile.decodeJSON(object.bytes, bytesMax: bytesMax)
             let text = TableMetadataFile.isCompressed(name: location) ? json.serialized() : object.bytes
             return (try decode(json), text)
         } catch let error as ObjectStoreError {
@@ -32,10 +35,14 @@ enum MetadataObject {
     /// Writes `json` to `location`, where nothing may be yet. Durable once this returns true.
     ///
     /// - Returns: false when there is another file of that name.
-    /// - Throws: `.commitStateUnknown` when the store does not tell whether it was written.
+    /// - Throws: `.badRequest` for what would be too large to be read again; `.commitStateUnknown` when the store does not tell whether it was written.
     static func write(
-        _ json: [UInt8], to location: String, in store: any ObjectStore
+        _ json: [UInt8], to location: String, in store: any ObjectStore, bytesMax: Int = Limits.metadataBytesMax
     ) async throws(CatalogError) -> Bool {
+        guard json.count <= bytesMax else {
+            throw CatalogError(
+                .badRequest, "metadata of \(json.count) bytes is above the \(bytesMax) that a file may have")
+        }
         do {
             return switch try await store.putIfAbsentProved(try store.location(of: location), json) {
             case .stored, .alreadySame: true

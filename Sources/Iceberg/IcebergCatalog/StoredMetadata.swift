@@ -11,11 +11,15 @@ public struct StoredMetadata: Sendable {
 
     /// Reads `location`, a URI of this store; compressed files too.
     ///
-    /// - Throws: `.notFound` when there is no such file, `.badRequest` when it is no table metadata or lies elsewhere.
+    /// - Parameter bytesMax: of the file and of its JSON; no more is read.
+    /// - Throws: `.notFound` when there is no such file, `.badRequest` when it is no table metadata, too large or lies
+    ///   elsewhere.
     public static func read(
-        _ location: String, from store: any ObjectStore
+        _ location: String, from store: any ObjectStore, bytesMax: Int = Limits.metadataBytesMax
     ) async throws(CatalogError) -> StoredMetadata {
-        let (metadata, json) = try await MetadataObject.read(location, from: store, kind: "table metadata") {
+        let (metadata, json) = try await MetadataObject.read(
+            location, from: store, kind: "table metadata", bytesMax: bytesMax
+        ) {
             value throws(IcebergError) in try TableMetadata(json: value)
         }
         return StoredMetadata(location: location, metadata: metadata, json: json)

@@ -1,7 +1,7 @@
 /// What this module accepts from outside, all in one place.
 public enum Limits {
-    /// Bytes of a metadata file, after decompression.
-    public static let metadataBytesMax = 1 << 30
+    /// Bytes of a metadata file, before and after decompression.
+    public static let metadataBytesMax = 256 << 20
     /// Fields of one schema, at all depths.
     public static let schemaFieldsMax = 50_000
     /// Levels of struct, list and map within each other.

@@ -17,12 +17,15 @@ public enum TableMetadataFile {
 
     /// The JSON of a table or view metadata file.
     ///
+    /// - Parameter bytesMax: compressed and decompressed.
     /// - Throws: `.malformed` when it is no JSON, or gzip that cannot be read; `.limitExceeded`.
-    public static func decodeJSON(_ bytes: [UInt8]) throws(IcebergError) -> JSONValue {
-        let text = try decompress(bytes)
-        guard text.count <= Limits.metadataBytesMax else {
-            throw IcebergError(.limitExceeded, "metadata of \(text.count) bytes is above \(Limits.metadataBytesMax)")
+    public static func decodeJSON(
+        _ bytes: [UInt8], bytesMax: Int = Limits.metadataBytesMax
+    ) throws(IcebergError) -> JSONValue {
+        guard bytes.count <= bytesMax else {
+            throw IcebergError(.limitExceeded, "metadata of more than the \(bytesMax) bytes allowed")
         }
+        let text = try decompress(bytes, bytesMax)
         do {
             return try JSONValue.parse(text, depthLimit: Limits.jsonDepthMax)
         } catch {
@@ -45,10 +48,10 @@ public enum TableMetadataFile {
         }
     }
 
-    private static func decompress(_ bytes: [UInt8]) throws(IcebergError) -> [UInt8] {
+    private static func decompress(_ bytes: [UInt8], _ bytesMax: Int) throws(IcebergError) -> [UInt8] {
         guard bytes.starts(with: [0x1F, 0x8B]) else { return bytes }
         do {
-            return try Deflate.decompress(bytes, container: .gzip, limit: Limits.metadataBytesMax)
+            return try Deflate.decompress(bytes, container: .gzip, limit: bytesMax)
         } catch {
             throw IcebergError(
                 error.code == .tooLarge ? .limitExceeded : .malformed, "compressed metadata: \(error.message)")

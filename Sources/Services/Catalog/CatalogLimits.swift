@@ -44,8 +44,6 @@ package enum CatalogLimits {
     package static let cachedViewBytesMax = 16 << 20
     /// Reads of the store that one request makes at the same time.
     package static let concurrentReads = 16
-    /// A metadata file larger than this is refused.
-    package static let metadataFileBytesMax = 256 << 20
     /// Of one entry of a register.
     package static let registerEntryBytesMax = 1 << 20
     /// How long the answer to a commit may wait for old metadata files to be deleted.
