@@ -188,6 +188,69 @@ import Testing
         #expect(after.json["stuck"]?.array?.isEmpty == true)
         #expect(after.json["transactions"]?.array?.map { $0["status"]?.string }.contains("aborted") == true)
     }
+
+    private func put(_ live: LiveCatalogTable, _ key: String, _ text: String) async throws {
+        let place = ObjectLocation(bucket: live.fixture.catalogBucket, key: try ObjectKey(key))
+        _ = try await live.store.put(place, Array(text.utf8), condition: .always, contentType: nil)
+    }
+
+    @Test func `versions that are lost before the newest are made up for by a hint`() async throws {
+        let live = try await table()
+        let chain = try RegisterChain.table(live.table)
+        try await live.store.delete(live.fixture.catalogBucket, [try chain.key(1), try chain.key(2)])
+        let load = try await live.ask(.get, "/v1/namespaces/analytics/tables/events")
+        #expect(load.status == 500 && load.json["error"]?["message"]?.string?.contains("recover") == true)
+        // The name is not registered a second time.
+        let rebuilt = try await live.ask(.post, "/v1/recovery/rebuild-all")
+        #expect(rebuilt.json["registered"]?.integer == 0)
+        let dry = try await live.ask("recover", #"{"dry_run": true}"#)
+        #expect(dry.json["needed"]?.bool == true && dry.json["hint-mended"]?.bool == false)
+        let answer = try await live.ask("recover")
+        #expect(answer.json["recovered"]?.bool == true && answer.json["hint-mended"]?.bool == true)
+        #expect(try await live.ids() == Array(0..<20))
+        try await LiveCatalogTable.appendFresh(live, 20..<30)
+        #expect(try await live.ids() == Array(0..<30))
+        #expect(try await live.ask("recover").json["needed"]?.bool == false)
+    }
+
+    @Test func `a hint that is damaged is mended, and the table is there before`() async throws {
+        let live = try await table()
+        let chain = try RegisterChain.table(live.table)
+        try await put(live, "\(chain.prefix)/hint", "garbage")
+        #expect(try await live.ask(.get, "/v1/namespaces/analytics/tables/events").status == 200)
+        #expect(try await live.ask("recover").json["hint-mended"]?.bool == true)
+        #expect(try await live.ask("recover").json["needed"]?.bool == false)
+        #expect(try await live.ids() == Array(0..<20))
+    }
+
+    @Test func `one damaged object does not take a listing with it`() async throws {
+        let live = try await table()
+        let other = try TableIdentifier(live.fixture.namespace, "other")
+        let gone = try TableIdentifier(live.fixture.namespace, "gone")
+        for table in [other, gone] { try await live.create(table) }
+        try await live.service.dropTable(gone, CatalogService.Request())
+        _ = try await live.service.createNamespace(
+            try NamespaceName(["second"]), properties: [:], CatalogService.Request())
+        try await put(live, try RegisterChain.table(live.table).key(1).rawValue, "garbage")
+        try await put(live, try RegisterChain.namespace(try NamespaceName(["second"])).key(1).rawValue, "garbage")
+        try await put(live, try DroppedTable.key(other, 7), "garbage")
+        let tables = try await live.ask(.get, "/v1/namespaces/analytics/tables")
+        #expect(tables.json["identifiers"]?.array?.compactMap { $0["name"]?.string } == ["events", "other"])
+        let namespaces = try await live.ask(.get, "/v1/namespaces")
+        #expect(namespaces.json["namespaces"]?.array?.count == 2)
+        #expect(try await live.service.dropped.records().map(\.table.identifier) == [gone])
+        #expect(try await live.service.runPurges().failed.isEmpty)
+    }
+
+    @Test(arguments: ["garbage", #"{"proved-ms": -9223372036854775808}"#])
+    func `a damaged record of the store's proof is no proof`(kept: String) async throws {
+        let live = try await table()
+        try await put(live, StoreProof.key, kept)
+        try await StoreProof(store: live.store, bucket: live.fixture.catalogBucket, clock: SystemClock()).require()
+        let place = ObjectLocation(bucket: live.fixture.catalogBucket, key: try ObjectKey(StoreProof.key))
+        let record = try JSONValue.parse(try await live.store.get(place, range: nil).bytes)
+        #expect(record["proved-ms"]?.integer ?? 0 > 0)
+    }
 }
 
 extension LiveCatalogTable {

@@ -12,6 +12,7 @@ import Testing
     private final class Time: WallClock {
         private let milliseconds = Mutex(Int64(1_800_000_000_000))
         func now() -> Timestamp { Timestamp(milliseconds: milliseconds.withLock { $0 }) }
+        func pass(seconds: Int64) { milliseconds.withLock { $0 += seconds * 1000 } }
         func pass(days: Int64) { milliseconds.withLock { $0 += days * 24 * 3_600_000 } }
     }
 
@@ -132,5 +133,117 @@ import Testing
         #expect(!RegisterStore.isTrimmable(try RegisterChain.schema("s")))
         #expect(!RegisterStore.isTrimmable(try RegisterChain.namespace(NamespaceName(["a"]))))
         #expect(RegisterStore.isTrimmable(chain))
+    }
+
+    // MARK: - The bucket is lost
+
+    private func lose() async throws {
+        let keys = try await memory.list(bucket, prefix: "", delimiter: nil, startAfter: nil, limit: 1000).objects
+        try await memory.delete(bucket, keys.map(\.key))
+    }
+
+    @Test(arguments: [6, 3600]) func `what a replica remembers of a lost bucket does not count`(
+        seconds: Int64
+    ) async throws {
+        let writer = registers()
+        try await write(writer, 5)
+        try await lose()
+        time.pass(seconds: seconds)
+        #expect(writer.remembered(chain) == nil)
+        let head = try await writer.head(chain)
+        #expect(head.version == 0 && head.state == .absent)
+        try await write(writer, 1)
+        #expect(try await versions() == [1])
+        #expect(try await registers().head(chain).version == 1)
+    }
+
+    @Test func `a register that was begun anew takes the place of what is remembered`() async throws {
+        let (idle, other) = (registers(), registers())
+        try await write(idle, 2)
+        try await lose()
+        let head = try await other.head(chain)
+        guard case .advanced(let made) = try await other.advance(head, to: state("new 1"), operation: "test"),
+            case .advanced = try await other.advance(made, to: state("new 2"), operation: "test")
+        else {
+            Issue.record("nobody else writes")
+            return
+        }
+        time.pass(seconds: 6)
+        #expect(try await idle.head(chain).state == state("new 2"))
+    }
+
+    @Test func `whoever goes on writing after the loss notices it`() async throws {
+        let writer = registers()
+        try await write(writer, 5)
+        try await lose()
+        // Within the time in which the bucket is not asked again.
+        try await write(writer, 1)
+        time.pass(seconds: 4)
+        try await write(writer, 1)
+        time.pass(seconds: 2)
+        #expect(writer.remembered(chain) == nil)
+        await #expect(throws: CatalogError.self) { try await writer.head(chain) }
+        #expect(try await versions() == [6, 7])
+    }
+
+    @Test func `a head proved a moment ago is read as fast as ever`() async throws {
+        let counting = CountingStore(memory)
+        let writer = RegisterStore(store: counting, bucket: bucket, clock: time)
+        try await write(writer, 3)
+        let before = counting.counts.classB
+        _ = try await writer.head(chain)
+        let young = counting.counts.classB
+        time.pass(seconds: 6)
+        _ = try await writer.head(chain)
+        let old = counting.counts.classB
+        #expect(young - before == 1 && old - young == 2)
+    }
+
+    // MARK: - Gaps and damage
+
+    @Test(arguments: [[1, 2, 6, 7], [6, 7]]) func `a gap is mended by a hint`(left: [Int64]) async throws {
+        try await write(registers(), 7)
+        let gone = Set(1...7).subtracting(left)
+        try await memory.delete(bucket, try gone.map { try chain.key($0) })
+        do throws(CatalogError) {
+            let head = try await registers().head(chain)
+            #expect(head.version == 2)
+        } catch {
+            #expect(error.message.contains("recover"))
+        }
+        let mending = try #require(try await registers().mendingGuide(chain))
+        #expect(mending.guide == RegisterGuide(newest: 7, trimmed: 5))
+        #expect(try await registers().mend(chain, mending))
+        #expect(try await registers().head(chain).version == 7)
+        #expect(try await registers().mendingGuide(chain) == nil)
+        try await write(registers(), 1)
+        #expect(try await registers().head(chain).version == 8)
+    }
+
+    @Test func `registers that are whole need no mending`() async throws {
+        let writer = registers()
+        #expect(try await writer.mendingGuide(chain) == nil)
+        try await write(writer, 150)
+        #expect(try await writer.mendingGuide(chain) == nil)
+        time.pass(days: 3)
+        try await writer.trim(chain, retention)
+        #expect(try await writer.mendingGuide(chain) == nil)
+    }
+
+    @Test(arguments: [false, true]) func `without what a damaged hint said the newest is found`(
+        isTrimmed: Bool
+    ) async throws {
+        let writer = registers()
+        try await write(writer, 150)
+        if isTrimmed {
+            time.pass(days: 3)
+            try await writer.trim(chain, retention)
+        }
+        let hint = ObjectLocation(bucket: bucket, key: try ObjectKey("\(chain.prefix)/hint"))
+        _ = try await memory.put(hint, Array("{\"newe".utf8), condition: .always, contentType: nil)
+        #expect(try await registers().head(chain).version == 150)
+        #expect(try await registers().mendingGuide(chain)?.guide.newest == 150)
+        try await registers().trim(chain, retention)
+        #expect(try await registers().guide(chain) == RegisterGuide(newest: 150, trimmed: isTrimmed ? 50 : 0))
     }
 }

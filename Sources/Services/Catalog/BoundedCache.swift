@@ -36,6 +36,11 @@ struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         if let old = slots.removeValue(forKey: key) { cost -= old.cost }
     }
 
+    mutating func removeAll() {
+        slots = [:]
+        cost = 0
+    }
+
     /// Drops the least recently used down to three quarters, so that the search is paid for seldom.
     private mutating func evict() {
         for (key, slot) in slots.sorted(by: { $0.value.usedAt < $1.value.usedAt }) {

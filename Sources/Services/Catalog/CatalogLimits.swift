@@ -15,6 +15,8 @@ package enum CatalogLimits {
     package static let cachedEntriesMax = 16_384
     /// How long it is certain that a version seen to be the newest has not been followed by one that was trimmed since.
     package static let headTrustMilliseconds: Int64 = 600_000
+    /// How long a version seen in the store is taken to be still there: buckets are lost, too.
+    package static let headProofMilliseconds: Int64 = 5_000
     /// A register that has grown by so many versions gets a new hint, and may be trimmed.
     package static let hintEveryVersions: Int64 = 64
     /// Versions deleted by one trimming.

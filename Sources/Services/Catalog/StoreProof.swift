@@ -17,10 +17,21 @@ struct StoreProof: Sendable {
     /// - Throws: when the store failed the race, or cannot be reached.
     func require() async throws {
         let documents = CatalogDocuments(store: store, bucket: bucket)
-        let provedAt = try await documents.read(Self.key)?.json["proved-ms"]?.integer
-        let age = clock.now().milliseconds - (provedAt ?? .min / 2)
-        guard !(0..<CatalogLimits.storeProofMilliseconds).contains(age) else { return }
+        if let provedAt = try await provedAt(documents) {
+            let (age, overflow) = clock.now().milliseconds.subtractingReportingOverflow(provedAt)
+            guard overflow || !(0..<CatalogLimits.storeProofMilliseconds).contains(age) else { return }
+        }
         try await ObjectStoreProbe.compareAndSwap(of: store, bucket: bucket)
         _ = try await documents.write(["proved-ms": .integer(clock.now().milliseconds)], to: Self.key, .always)
+    }
+
+    /// nil when there is none, or one that says nothing.
+    private func provedAt(_ documents: CatalogDocuments) async throws(CatalogError) -> Int64? {
+        do throws(CatalogError) {
+            return try await documents.read(Self.key)?.json["proved-ms"]?.integer
+        } catch {
+            guard error.code == .internalError else { throw error }
+            return nil
+        }
     }
 }

@@ -94,15 +94,21 @@ struct DroppedTables: Sendable {
             table.json, to: try DroppedTable.key(table.identifier, version), .ifAbsent)
     }
 
-    /// Those of a namespace, or all; the newest drop of a name last.
+    /// Those of a namespace, or all; the newest drop of a name last. Without those that are damaged: nothing is known of
+    /// them, and their files stay.
     func records(in namespace: NamespaceName? = nil) async throws(CatalogError) -> [Record] {
         var prefix = DroppedTable.prefix
         if let namespace { prefix = try DroppedTable.prefix(of: namespace) }
         let keys = try await documents.list(prefix, limit: CatalogLimits.droppedTablesListed).map(\.key)
         let records = try await mapConcurrently(keys, limit: CatalogLimits.concurrentReads) {
             (key) async throws(CatalogError) -> Record? in
-            guard let document = try await documents.read(key) else { return nil }
-            return Record(table: try DroppedTable(document), key: document.key, etag: document.etag)
+            do throws(CatalogError) {
+                guard let document = try await documents.read(key) else { return nil }
+                return Record(table: try DroppedTable(document), key: document.key, etag: document.etag)
+            } catch {
+                guard error.code == .internalError else { throw error }
+                return nil
+            }
         }
         return records.compactMap(\.self)
     }

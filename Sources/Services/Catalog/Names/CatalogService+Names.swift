@@ -11,7 +11,8 @@ extension CatalogService {
         try await names(in: namespace).filter { $0.kind == kind }.map(\.identifier)
     }
 
-    /// Every name in use directly in `namespace`, sorted.
+    /// Every name in use directly in `namespace`, sorted. One whose register is damaged is in use, and counts as a table's:
+    /// loading it says what is wrong.
     func names(
         in namespace: NamespaceName
     ) async throws(CatalogError) -> [(identifier: TableIdentifier, kind: ObjectKind)] {
@@ -21,7 +22,12 @@ extension CatalogService {
         }
         let kinds = try await mapConcurrently(known.sorted(), limit: CatalogLimits.concurrentReads) {
             (identifier) async throws(CatalogError) in
-            (identifier: identifier, kind: try await self.tableHead(identifier).state.kind)
+            do throws(CatalogError) {
+                return (identifier: identifier, kind: try await self.tableHead(identifier).state.kind)
+            } catch {
+                guard error.code == .internalError else { throw error }
+                return (identifier: identifier, kind: ObjectKind.table)
+            }
         }
         return kinds.compactMap { entry in entry.kind.map { (identifier: entry.identifier, kind: $0) } }
     }

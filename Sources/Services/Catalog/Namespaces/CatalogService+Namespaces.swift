@@ -1,14 +1,14 @@
 import IcebergCatalog
 
 extension CatalogService {
-    /// The namespaces directly under `parent`, or at the top, sorted.
+    /// The namespaces directly under `parent`, or at the top, sorted; with those whose register is damaged.
     package func listNamespaces(under parent: NamespaceName?) async throws(CatalogError) -> [NamespaceName] {
         if let parent { _ = try await namespaceProperties(parent) }
         let depth = (parent?.levels.count ?? 0) + 1
         var found: [NamespaceName] = []
         for segment in try await segments(below: RegisterChain.namespacesPrefix) {
             guard let name = RegisterChain.namespace(ofSegment: segment), name.levels.count == depth,
-                name.parent == parent, try await namespaceHead(name).state != .absent
+                name.parent == parent, try await isListed(name)
             else { continue }
             found.append(name)
         }
@@ -135,6 +135,16 @@ extension CatalogService {
         try await registers.head(try RegisterChain.namespace(name))
     }
 
+    /// One that is damaged does not take the others out of a listing with it.
+    private func isListed(_ name: NamespaceName) async throws(CatalogError) -> Bool {
+        do throws(CatalogError) {
+            return try await namespaceHead(name).state != .absent
+        } catch {
+            guard error.code == .internalError else { throw error }
+            return true
+        }
+    }
+
     /// Not 404, which the specification does not have for it.
     private static func noParent(_ parent: NamespaceName) -> CatalogError {
         CatalogError(.badRequest, "the namespace above it does not exist: \(parent)")
@@ -171,7 +181,7 @@ extension CatalogService {
         var found: [NamespaceName] = []
         for segment in try await segments(below: RegisterChain.namespacesPrefix) {
             guard let name = RegisterChain.namespace(ofSegment: segment), name.parent == parent,
-                try await namespaceHead(name).state != .absent
+                try await isListed(name)
             else { continue }
             found.append(name)
         }

@@ -51,12 +51,18 @@ extension CatalogService {
     ///
     /// Each table becomes durable with the first version of its register. Doing it again changes nothing.
     func rebuildAll(_ wanted: RebuildAll, _ request: Request) async throws(CatalogError) -> RebuiltAll {
+        // What was remembered of a bucket that is lost is no longer so.
+        registers.forgetAll()
         var result = RebuiltAll()
         var known: [String: TableIdentifier] = [:]
         var taken: Set<TableIdentifier> = []
         for table in try await registeredTables() {
             guard let owner = table.head?.state.owner else {
-                if table.head == nil { taken.insert(table.identifier) }
+                guard table.head == nil else { continue }
+                taken.insert(table.identifier)
+                // It is there and wants recovering, not registering anew under another name.
+                let recorded = try await registers.history(table.chain, limit: CatalogLimits.recoveryEntriesMax)
+                if let owner = recorded.lazy.compactMap(\.state).first?.owner { known[owner.uuid] = table.identifier }
                 continue
             }
             known[owner.uuid] = table.identifier

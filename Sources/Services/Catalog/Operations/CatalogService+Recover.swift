@@ -20,6 +20,8 @@ extension CatalogService {
         var source: String?
         /// Versions of the register that could not be read.
         var damagedVersions: [Int64] = []
+        /// Whether the way to the newest version is lost: versions before it are missing, or the hint is damaged.
+        var isHintMended = false
         /// Commits that the chosen metadata does not have, the newest first.
         var lostCommits: [RegisterStore.Recorded] = []
         var skipped: [(location: String, why: String)] = []
@@ -31,7 +33,8 @@ extension CatalogService {
     ///
     /// Looked at are, in this order, the metadata files that the versions of the register name, the newest first, then those in
     /// the metadata folder: they may be of commits that never took place. Nothing is deleted. The next version of the
-    /// register makes the effect durable; where the newest version itself cannot be read, it is written anew.
+    /// register makes the effect durable; where the newest version itself cannot be read, it is written anew. Where versions
+    /// are missing before the newest one, a hint makes the newest one count.
     ///
     /// - Throws: `.noSuchTable`; `.notFound` when there is no whole metadata file; `.commitFailed` when others commit at
     ///   the same time.
@@ -40,6 +43,8 @@ extension CatalogService {
     ) async throws(CatalogError) -> Recovered {
         let chain = try RegisterChain.table(identifier)
         for _ in 0..<CatalogLimits.commitAttemptsMax {
+            registers.forgetAll()
+            let mending = try await registers.mendingGuide(chain)
             let history = try await registers.history(chain, limit: CatalogLimits.recoveryEntriesMax)
             guard let newest = history.first, let current = history.lazy.compactMap(\.state?.table).first,
                 history.first(where: { $0.state != nil })?.state?.table != nil
@@ -51,8 +56,12 @@ extension CatalogService {
             let file = try await wholeFile(history, current, candidates, &result)
             if result.source == "metadata-folder" { try await requireOwnPlace(of: file, identifier, current) }
             result.chosen = file.location
-            result.isNeeded = !result.damagedVersions.isEmpty || newest.state?.table?.metadataLocation != file.location
+            result.isHintMended = mending != nil
+            result.isNeeded =
+                mending != nil || !result.damagedVersions.isEmpty
+                || newest.state?.table?.metadataLocation != file.location
             guard result.isNeeded, !wanted.isDryRun else { return result }
+            if let mending, try await !registers.mend(chain, mending) { continue }
             let state = TableState(
                 metadataLocation: file.location, tableUUID: current.tableUUID, location: file.metadata.location)
             if try await write(state, chain, history, request) { return result }
@@ -189,6 +198,7 @@ extension CatalogService.Recovered {
             "recovered": .bool(isNeeded && !isDryRun), "needed": .bool(isNeeded), "dry-run": .bool(isDryRun),
             "metadata-location": text(chosen), "previous-metadata-location": text(previous), "found-in": text(source),
             "damaged-register-versions": .array(damagedVersions.map { JSONValue($0) }),
+            "hint-mended": .bool(isHintMended && !isDryRun),
             "lost-commits": .array(
                 lostCommits.map { commit in
                     [

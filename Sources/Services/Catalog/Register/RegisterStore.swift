@@ -11,6 +11,7 @@ import Synchronization
 /// A version is created with `If-None-Match: *`; whoever creates it has decided what it says. The newest is found from
 /// a version remembered in memory or named by the register's hint by probing forward; without one, by doubling steps and
 /// bisection, which works because versions are made without gaps. The oldest may have been trimmed (`RegisterTrimming`).
+/// The bucket may be lost while processes remember: what is remembered counts only while the store still holds it.
 package final class RegisterStore: Sendable {
     let store: any ObjectStore
     let bucket: BucketName
@@ -21,6 +22,26 @@ package final class RegisterStore: Sendable {
         let entry: RegisterEntry
         /// When the store was last asked and had no newer one.
         let confirmedAt: Timestamp
+        let proof: Proof
+    }
+
+    /// A version seen to lie in the store, which stays there for as long as what is remembered is fresh.
+    struct Proof: Sendable {
+        let version: Int64
+        let id: UUID
+        let at: Timestamp
+
+        init(_ version: Int64, _ entry: RegisterEntry, at: Timestamp) {
+            self.version = version
+            id = entry.id
+            self.at = at
+        }
+    }
+
+    private enum Proving: Sendable {
+        case there
+        case gone
+        case failed(CatalogError)
     }
 
     /// Entries never change, so the newest one seen stays a good place to probe from, while it is fresh.
@@ -48,10 +69,20 @@ package final class RegisterStore: Sendable {
     /// is seen.
     package func head(_ chain: RegisterChain) async throws(CatalogError) -> RegisterHead {
         var found: Seen?
-        let known = newestSeen.withLock { $0.value(chain) }
-        if let known, isFresh(known.confirmedAt) {
-            let newest = try await probe(chain, from: known)
-            if isFresh(known.confirmedAt) { found = newest }
+        var known = newestSeen.withLock { $0.value(chain) }
+        if let seen = known {
+            if isFresh(seen.confirmedAt) {
+                let newest = try await probe(chain, from: seen)
+                if newest == nil || isFresh(seen.confirmedAt) { found = newest }
+                if newest == nil { known = nil }
+            } else {
+                switch await prove(chain, seen.proof) {
+                case .there: break
+                case .gone: known = nil
+                case .failed(let error): throw error
+                }
+            }
+            if known == nil { forget(chain) }
         }
         let askedAt = clock.now()
         if found == nil { found = try await search(chain, from: known) }
@@ -66,13 +97,61 @@ package final class RegisterStore: Sendable {
             confirmedAt: found.confirmedAt)
     }
 
-    /// The newest version, one after the other from one that is known.
-    private func probe(_ chain: RegisterChain, from known: Seen) async throws(CatalogError) -> Seen {
-        var newest = Seen(version: known.version, entry: known.entry, confirmedAt: clock.now())
-        while let next = try await entry(chain, newest.version + 1) {
-            newest = Seen(version: newest.version + 1, entry: next, confirmedAt: clock.now())
+    /// The newest version, one after the other from one that is known; nil when the store has lost what is known.
+    private func probe(_ chain: RegisterChain, from known: Seen) async throws(CatalogError) -> Seen? {
+        let askedAt = clock.now()
+        var proof = known.proof
+        var next: RegisterEntry?
+        if isYoung(proof) {
+            next = try await entry(chain, known.version + 1)
+        } else {
+            async let proving = prove(chain, proof)
+            next = try await entry(chain, known.version + 1)
+            switch await proving {
+            case .there: proof = Proof(known.version, known.entry, at: askedAt)
+            case .gone: return nil
+            case .failed(let error): throw error
+            }
+        }
+        var newest = Seen(version: known.version, entry: known.entry, confirmedAt: askedAt, proof: proof)
+        while let found = next {
+            let (version, now) = (newest.version + 1, clock.now())
+            newest = Seen(version: version, entry: found, confirmedAt: now, proof: Proof(version, found, at: now))
+            next = try await entry(chain, version + 1)
         }
         return newest
+    }
+
+    /// Whether the store still holds the version that was once seen there.
+    private func prove(_ chain: RegisterChain, _ proof: Proof) async -> Proving {
+        do throws(CatalogError) {
+            guard let entry = try await entry(chain, proof.version) else { return .gone }
+            return entry.id == proof.id ? .there : .gone
+        } catch {
+            // Damaged is not lost: what is remembered of it is all there is.
+            return error.code == .internalError ? .there : .failed(error)
+        }
+    }
+
+    private func isYoung(_ proof: Proof) -> Bool {
+        (0...CatalogLimits.headProofMilliseconds).contains(clock.now().milliseconds - proof.at.milliseconds)
+    }
+
+    /// Drops what is remembered of a register.
+    private func forget(_ chain: RegisterChain) {
+        newestSeen.withLock { $0.remove(chain) }
+        maintained.withLock { $0.remove(chain) }
+        older.withLock { older in
+            for (name, _) in older.all where name.chain == chain { older.remove(name) }
+        }
+    }
+
+    /// Drops what is remembered of all registers.
+    func forgetAll() {
+        newestSeen.withLock { $0.removeAll() }
+        maintained.withLock { $0.removeAll() }
+        older.withLock { $0.removeAll() }
+        decisions.withLock { $0.removeAll() }
     }
 
     /// Whether what was confirmed at a time still rules out that the next version was made and trimmed since.
@@ -82,9 +161,11 @@ package final class RegisterStore: Sendable {
     }
 
     /// The newest version this process knows of, decided; nil when it would have to ask. It may be out of date: only
-    /// creating the version after it proves that it was not.
+    /// creating the version after it proves that it was not. That does not prove that it is still there: it is not given
+    /// when it is long since that was seen.
     func remembered(_ chain: RegisterChain) -> RegisterHead? {
-        guard let known = newestSeen.withLock({ $0.value(chain) }), isFresh(known.confirmedAt) else { return nil }
+        guard let known = newestSeen.withLock({ $0.value(chain) }), isFresh(known.confirmedAt), isYoung(known.proof)
+        else { return nil }
         var decision: RegisterDecision?
         if let transaction = known.entry.transaction { decision = decisions.withLock { $0.value(transaction.id) } }
         let head = RegisterHead(
@@ -121,45 +202,54 @@ package final class RegisterStore: Sendable {
     /// from the first version, by doubling steps and bisection. About 2 log₂(versions) reads.
     private func search(_ chain: RegisterChain, from known: Seen?) async throws(CatalogError) -> Seen? {
         if let known {
-            let start = Seen(version: known.version, entry: known.entry, confirmedAt: clock.now())
-            let newest = try await bisect(chain, from: start)
-            if try await guide(chain)?.trimmed ?? 0 < newest.version { return newest }
+            let newest = try await bisect(chain, from: (known.version, known.entry), askedAt: clock.now())
+            if try await guideToSearch(chain)?.guide?.trimmed ?? 0 < newest.version { return newest }
         }
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let askedAt = clock.now()
             let first = try await entry(chain, 1)
-            var newest: Seen
-            if let version = try await guide(chain)?.newest {
+            let start: (version: Int64, entry: RegisterEntry)
+            if let stored = try await guideToSearch(chain) {
+                // Without what a damaged guide said, listing finds the newest: what may not count is older.
+                let version: Int64
+                if let guide = stored.guide { version = guide.newest } else { version = try await newestListed(chain) }
                 guard let entry = try await entry(chain, version) else { continue }
-                newest = Seen(version: version, entry: entry, confirmedAt: askedAt)
+                start = (version, entry)
             } else {
                 guard let first else {
                     guard try await isUnwritten(chain) else { continue }
                     return nil
                 }
-                newest = Seen(version: 1, entry: first, confirmedAt: askedAt)
+                start = (1, first)
             }
-            newest = try await bisect(chain, from: newest)
+            let newest = try await bisect(chain, from: start, askedAt: askedAt)
             // Trimmed meanwhile, it would look like the newest with nothing after it.
-            if try await guide(chain)?.trimmed ?? 0 < newest.version { return newest }
+            if try await guideToSearch(chain)?.guide?.trimmed ?? 0 < newest.version { return newest }
         }
-        throw CatalogError(.serviceUnavailable, "the register \(chain.prefix) is trimmed again and again")
+        throw CatalogError(
+            .serviceUnavailable,
+            "the register \(chain.prefix) is trimmed again and again, or the version that its hint names is lost: then recover the table"
+        )
     }
 
-    private func bisect(_ chain: RegisterChain, from start: Seen) async throws(CatalogError) -> Seen {
+    private func bisect(
+        _ chain: RegisterChain, from start: (version: Int64, entry: RegisterEntry), askedAt: Timestamp
+    ) async throws(CatalogError) -> Seen {
         var newest = start
         var step: Int64 = 1
         var missing: Int64?
         while missing == nil || (missing ?? 0) - newest.version > 1 {
             let probe = missing.map { newest.version + ($0 - newest.version) / 2 } ?? newest.version + step
             if let found = try await entry(chain, probe) {
-                newest = Seen(version: probe, entry: found, confirmedAt: start.confirmedAt)
+                newest = (probe, found)
                 step *= 2
             } else {
                 missing = probe
             }
         }
-        return newest
+        return Seen(
+            version: newest.version, entry: newest.entry, confirmedAt: askedAt,
+            proof: Proof(newest.version, newest.entry, at: askedAt))
     }
 
     // MARK: - Writing
@@ -197,10 +287,20 @@ package final class RegisterStore: Sendable {
             guard try await isGenuine(head.version + 1, after: head) else { return .lost }
             let made = RegisterHead(
                 chain: head.chain, version: head.version + 1, entry: entry, decision: nil, confirmedAt: startedAt)
-            remember(head.chain, Seen(version: made.version, entry: entry, confirmedAt: made.confirmedAt))
+            remember(
+                head.chain,
+                Seen(
+                    version: made.version, entry: entry, confirmedAt: made.confirmedAt,
+                    proof: proof(below: made) ?? Proof(made.version, entry, at: startedAt)))
             return .advanced(made)
         case .differs: return .lost
         }
+    }
+
+    /// What proved the version before: that the next was made does not prove it again.
+    private func proof(below made: RegisterHead) -> Proof? {
+        let known = newestSeen.withLock { $0.value(made.chain) }
+        return known.flatMap { $0.version == made.version - 1 ? $0.proof : nil }
     }
 
     /// Decides a transaction, or finds that it has been decided otherwise.

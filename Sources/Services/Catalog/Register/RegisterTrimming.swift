@@ -58,20 +58,39 @@ extension RegisterStore {
 
     private static func guideKey(_ chain: RegisterChain) -> String { "\(chain.prefix)/hint" }
 
-    /// nil for a register that never had one: all its versions are there.
-    func guide(_ chain: RegisterChain) async throws(CatalogError) -> RegisterGuide? {
-        guard Self.isTrimmable(chain) else { return nil }
-        return try await storedGuide(chain)?.guide
+    /// A guide as it lies there.
+    struct StoredGuide: Sendable {
+        /// nil for one that cannot be read.
+        let guide: RegisterGuide?
+        let etag: String
     }
 
-    private func storedGuide(
-        _ chain: RegisterChain
-    ) async throws(CatalogError) -> (guide: RegisterGuide, etag: String)? {
-        guard let document = try await documents.read(Self.guideKey(chain)) else { return nil }
+    /// nil for a register that never had one: all its versions are there.
+    ///
+    /// - Throws: `.internalError` for one that is damaged.
+    func guide(_ chain: RegisterChain) async throws(CatalogError) -> RegisterGuide? {
+        guard let stored = try await guideToSearch(chain) else { return nil }
+        guard let guide = stored.guide else {
+            throw CatalogError(.internalError, "\(Self.guideKey(chain)) is damaged: recover the table")
+        }
+        return guide
+    }
+
+    /// As `guide`, for a search, which goes on without one that is damaged.
+    func guideToSearch(_ chain: RegisterChain) async throws(CatalogError) -> StoredGuide? {
+        guard Self.isTrimmable(chain) else { return nil }
         do {
-            return (try RegisterGuide(JSONCursor(document.json)), document.etag)
+            let place = ObjectLocation(bucket: bucket, key: try ObjectKey(Self.guideKey(chain)))
+            let object = try await store.get(place, range: nil)
+            do {
+                let guide = try RegisterGuide(JSONCursor(try JSONValue.parse(object.bytes)))
+                return StoredGuide(guide: guide, etag: object.etag)
+            } catch {
+                return StoredGuide(guide: nil, etag: object.etag)
+            }
         } catch {
-            throw CatalogError(.internalError, "\(document.key) is damaged: \(error)")
+            if error.code == .notFound { return nil }
+            throw CatalogError(.serviceUnavailable, "reading \(Self.guideKey(chain)): \(error.message)")
         }
     }
 
@@ -113,11 +132,13 @@ extension RegisterStore {
     func trim(_ chain: RegisterChain, _ retention: RegisterRetention) async throws(CatalogError) {
         let head = try await head(chain)
         guard head.version > 0 else { return }
-        let stored = try await storedGuide(chain)
+        let stored = try await guideToSearch(chain)
         let versions = try await oldest(chain)
-        let before = stored?.guide.trimmed ?? 0
+        var before = stored?.guide?.trimmed ?? 0
+        // What a damaged one said is told by what is there: it must not go back.
+        if let stored, stored.guide == nil { before = try await newestRun(chain).map { $0.lowerBound - 1 } ?? 0 }
         let trimmed = lastToDelete(versions.filter { $0.version > before }, newest: head.version, retention) ?? before
-        let next = RegisterGuide(newest: max(head.version, stored?.guide.newest ?? 0), trimmed: trimmed)
+        let next = RegisterGuide(newest: max(head.version, stored?.guide?.newest ?? 0), trimmed: trimmed)
         let condition: PutCondition = stored.map { .ifMatch($0.etag) } ?? .ifAbsent
         // Another replica is at it.
         guard try await documents.write(next.json, to: Self.guideKey(chain), condition) else { return }
@@ -157,8 +178,53 @@ extension RegisterStore {
         guard let found = try await documents.list("\(chain.prefix)/", limit: 1).first?.key else { return true }
         guard Self.version(of: found, in: chain) == 1 else {
             throw CatalogError(
-                .internalError, "the register \(chain.prefix) begins with \(found): \(Self.guideKey(chain)) is missing")
+                .internalError,
+                "the register \(chain.prefix) begins with \(found): \(Self.guideKey(chain)) is missing; recover the table"
+            )
         }
         return false
+    }
+
+    // MARK: - Mending
+
+    /// The versions there are, without a gap, up to the newest; nil when there is none.
+    private func newestRun(_ chain: RegisterChain) async throws(CatalogError) -> ClosedRange<Int64>? {
+        let versions = try await documents.list("\(chain.prefix)/", limit: .max)
+            .compactMap { Self.version(of: $0.key, in: chain) }.sorted()
+        guard let newest = versions.last else { return nil }
+        var first = newest
+        for version in versions.dropLast().reversed() {
+            guard version == first - 1 else { break }
+            first = version
+        }
+        return first...newest
+    }
+
+    /// A guide that leads to the newest version there is, where none, or another, leads elsewhere: versions are missing in
+    /// between, or the guide is damaged. nil when there is nothing to mend.
+    func mendingGuide(
+        _ chain: RegisterChain
+    ) async throws(CatalogError) -> (guide: RegisterGuide, replaces: String?)? {
+        guard Self.isTrimmable(chain), let run = try await newestRun(chain) else { return nil }
+        let stored = try await guideToSearch(chain)
+        if let stored {
+            if let guide = stored.guide, guide.trimmed + 1 >= run.lowerBound, run.contains(guide.newest) { return nil }
+        } else if run.lowerBound == 1 {
+            return nil
+        }
+        let trimmed = max(run.lowerBound - 1, stored?.guide.map { min($0.trimmed, run.upperBound - 1) } ?? 0)
+        return (RegisterGuide(newest: run.upperBound, trimmed: trimmed), stored?.etag)
+    }
+
+    /// Puts a guide in its place. Durable once this returns true.
+    ///
+    /// - Returns: false when another replica was first.
+    func mend(
+        _ chain: RegisterChain, _ mending: (guide: RegisterGuide, replaces: String?)
+    ) async throws(CatalogError) -> Bool {
+        let condition = mending.replaces.map { PutCondition.ifMatch($0) } ?? .ifAbsent
+        guard try await documents.write(mending.guide.json, to: Self.guideKey(chain), condition) else { return false }
+        forgetAll()
+        return true
     }
 }
