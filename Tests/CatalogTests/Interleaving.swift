@@ -35,7 +35,8 @@ final class Scheduler: Sendable {
 
     private struct State {
         var running: Int
-        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+        /// A writer may have several operations under way.
+        var waiting: [Int: [CheckedContinuation<Void, Never>]] = [:]
         var choices: [Choice] = []
     }
 
@@ -70,7 +71,7 @@ final class Scheduler: Sendable {
         guard writer > 0 else { return }
         await withCheckedContinuation { continuation in
             let next = state.withLock { state in
-                state.waiting[writer] = continuation
+                state.waiting[writer, default: []].append(continuation)
                 return self.next(&state)
             }
             next?.resume()
@@ -91,7 +92,9 @@ final class Scheduler: Sendable {
         let place = state.choices.count
         let taken = place < tape.count ? tape[place] : 0
         state.choices.append(Choice(taken: taken, of: writers.count))
-        return state.waiting.removeValue(forKey: writers[taken])
+        let chosen = state.waiting[writers[taken]]?.removeFirst()
+        if state.waiting[writers[taken]]?.isEmpty == true { state.waiting[writers[taken]] = nil }
+        return chosen
     }
 }
 
