@@ -113,6 +113,54 @@ import Testing
         #expect(await client.send(.post, "\(Self.tables)/other/register", body).status == 200)
     }
 
+    private func rename(_ name: String, to other: String) async -> Int {
+        let names = [name, other].map { #"{"namespace":["analytics"],"name":"\#($0)"}"# }
+        return await client.send(
+            .post, "/v1/tables/rename", #"{"source":\#(names[0]),"destination":\#(names[1])}"#
+        ).status
+    }
+
+    private func setProperty(_ name: String, of table: String) async -> Int {
+        let update = #"{"action":"set-properties","updates":{"\#(name)":"1"}}"#
+        return await client.send(
+            .post, "\(Self.tables)/\(table)", #"{"requirements":[],"updates":[\#(update)]}"#
+        ).status
+    }
+
+    @Test func `a table that was renamed is not brought back under its old name`() async throws {
+        let path = "\(Self.events)/register"
+        #expect(await setProperty("before", of: "events") == 200)
+        #expect(await rename("events", to: "later") == 204)
+        #expect(await setProperty("after", of: "later") == 200)
+        let living = await client.send(.post, path)
+        #expect(living.status == 404)
+        #expect(living.errorMessage?.contains("it is analytics.later now") == true)
+        #expect(await client.send(.delete, "\(Self.tables)/later").status == 204)
+        let gone = await client.send(.post, path)
+        #expect(gone.status == 404)
+        #expect(gone.errorMessage?.contains("it was dropped as analytics.later") == true)
+        let back = await client.send(.post, "\(Self.tables)/later/undrop")
+        #expect(back.status == 200)
+        #expect(back.json["metadata"]?["properties"]?["after"] == "1")
+    }
+
+    @Test func `an older drop is not brought back for a table that was renamed`() async throws {
+        #expect(await client.send(.delete, Self.events).status == 204)
+        #expect(await client.send(.post, Self.tables, Self.creation).status == 200)
+        #expect(await rename("events", to: "later") == 204)
+        #expect(await client.send(.post, "\(Self.events)/register").status == 404)
+        #expect(await load().status == 404)
+    }
+
+    @Test func `a table that lives under another name is not brought back`() async throws {
+        #expect(await client.send(.delete, Self.events).status == 204)
+        #expect(await client.send(.post, "\(Self.events)/undrop", #"{"name":"old"}"#).status == 200)
+        let answer = await client.send(.post, "\(Self.events)/register")
+        #expect(answer.status == 409)
+        #expect(answer.errorMessage?.contains("it is analytics.old now") == true)
+        #expect(await load().status == 404)
+    }
+
     @Test func `a purge spares what a registered table needs`() async throws {
         let location = try #require(await load().json["metadata-location"]?.string)
         #expect(await client.send(.delete, "\(Self.events)?purgeRequested=true").status == 204)

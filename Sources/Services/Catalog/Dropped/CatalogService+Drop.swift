@@ -97,43 +97,49 @@ extension CatalogService {
             let head = try await registers.settledHead(chain)
             if let done = try await repeated(target, head, request) { return done }
             try requireFree(head, target, for: .table)
-            let record = try await restorable(identifier, uuid)
-            let file = try await files.readPresent(record.table.state.metadataLocation)
-            guard let held = try await dropped.move(record, to: .restoring) else { continue }
-            let state = held.table.state
-            do throws(CatalogError) {
-                let place = try warehouse.resolve(state.location).place
-                try await claims.claim(place, for: target, uuid: state.tableUUID, head: head)
-            } catch {
-                _ = try await dropped.move(held, to: .dropped)
-                throw error
+            guard let newest = try await restorable(identifier, uuid).last else {
+                throw CatalogError(.noSuchTable, "No dropped table can be brought back: \(identifier)")
             }
-            let outcome = try await registers.advance(
-                head, to: .table(state), operation: "undrop", idempotencyKey: request.idempotencyKey)
-            guard case .advanced(let made) = outcome else { continue }
-            try await undoWithoutNamespace(target, made)
-            try await dropped.remove(held)
-            return Table(identifier: target, head: made, file: file)
+            if let table = try await undrop(newest, as: target, on: head, request) { return table }
         }
         throw Self.lost("the table \(target)")
     }
 
-    // MARK: - Parts
+    /// - Returns: nil when another writer was first; nothing took place.
+    func undrop(
+        _ record: DroppedTables.Record, as target: TableIdentifier, on head: RegisterHead, _ request: Request
+    ) async throws(CatalogError) -> Table? {
+        let file = try await files.readPresent(record.table.state.metadataLocation)
+        guard let held = try await dropped.move(record, to: .restoring) else { return nil }
+        let state = held.table.state
+        do throws(CatalogError) {
+            let place = try warehouse.resolve(state.location).place
+            try await claims.claim(place, for: target, uuid: state.tableUUID, head: head)
+        } catch {
+            _ = try await dropped.move(held, to: .dropped)
+            throw error
+        }
+        let outcome = try await registers.advance(
+            head, to: .table(state), operation: "undrop", idempotencyKey: request.idempotencyKey)
+        guard case .advanced(let made) = outcome else { return nil }
+        try await undoWithoutNamespace(target, made)
+        try await dropped.remove(held)
+        return Table(identifier: target, head: made, file: file)
+    }
 
-    private func restorable(
+    /// The drops of a name that can be undone, the newest last.
+    func restorable(
         _ identifier: TableIdentifier, _ uuid: String?
-    ) async throws(CatalogError) -> DroppedTables.Record {
+    ) async throws(CatalogError) -> [DroppedTables.Record] {
         let now = clock.now()
-        let records = try await dropped.records(in: identifier.namespace).filter {
+        return try await dropped.records(in: identifier.namespace).filter {
             $0.table.identifier == identifier && $0.table.stage != .purging
                 && now < $0.table.end(retention: dropRetentionMilliseconds)
                 && (uuid == nil || $0.table.state.tableUUID == uuid)
         }
-        guard let newest = records.last else {
-            throw CatalogError(.noSuchTable, "No dropped table can be brought back: \(identifier)")
-        }
-        return newest
     }
+
+    // MARK: - Parts
 
     /// The drop has taken place whatever becomes of this; without the record the table can be registered from its
     /// metadata file, and a purge deletes nothing.

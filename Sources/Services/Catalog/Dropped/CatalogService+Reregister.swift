@@ -1,40 +1,119 @@
+import Clocks
 import IcebergCatalog
+import IcebergSpec
 import ObjectStore
 
 extension CatalogService {
-    /// Sees to it that a table is in the catalog: as it is when it is there; else brought back when it was dropped; else
-    /// with the metadata file that its register named last; else with the newest one at its default place.
+    /// Sees to it that a table is in the catalog: as it is when it is there; else as the last entry of its register that
+    /// ended it, by a drop or an unregistration, left it; else, when its register knows of none, with the newest metadata
+    /// file at its default place.
     ///
-    /// - Throws: `.noSuchTable` when no metadata file is to be found.
+    /// What is found holds for the register as it was read: the version after that one makes the table be there, and
+    /// whoever loses it looks again.
+    ///
+    /// - Throws: `.noSuchTable` when there is nothing to bring back, or it was renamed; `.alreadyExists` when the table is
+    ///   known under another name.
     package func reregisterTable(_ identifier: TableIdentifier, _ request: Request) async throws(CatalogError) -> Table
     {
-        if try await tableExists(identifier) { return try await loadTable(identifier) }
-        do {
-            return try await undropTable(identifier, request)
-        } catch {
-            guard error.code == .noSuchTable else { throw error }
+        let chain = try RegisterChain.table(identifier)
+        return try await tableLocks.withLock(chain) { () async throws(CatalogError) -> Table in
+            for _ in 0..<CatalogLimits.commitAttemptsMax {
+                let head = try await self.registers.settledHead(chain)
+                if let done = try await self.repeated(identifier, head, request) { return done }
+                if head.state.table != nil { return try await self.loadTable(identifier) }
+                try self.requireFree(head, identifier, for: .table)
+                _ = try await self.namespaceProperties(identifier.namespace)
+                if let made = try await self.bringBack(identifier, head, request) { return made }
+            }
+            throw Self.lost("the table \(identifier)")
         }
-        guard let location = try await lastMetadata(of: identifier) else {
-            throw CatalogError(
-                .noSuchTable,
-                "Table does not exist: \(identifier); no metadata file of it is known, nor lies in \(try warehouse.defaultPlace(of: identifier))"
-            )
-        }
-        return try await registerTable(identifier, metadataLocation: location, overwrite: false, request)
     }
 
-    private func lastMetadata(of identifier: TableIdentifier) async throws(CatalogError) -> String? {
-        let history = try await registers.history(
-            try RegisterChain.table(identifier), limit: CatalogLimits.recoveryEntriesMax)
-        let candidates = MetadataCandidates(warehouse: warehouse, wanted: .metadata, uuid: nil)
-        if let known = history.lazy.compactMap(\.state?.table?.metadataLocation).first,
-            case .whole = try await candidates.judge(known)
-        {
-            return known
+    /// - Returns: nil when another writer was first; nothing took place.
+    private func bringBack(
+        _ identifier: TableIdentifier, _ head: RegisterHead, _ request: Request
+    ) async throws(CatalogError) -> Table? {
+        guard let (state, operation) = try await lastEnd(before: head) else {
+            let file = try await newestFile(of: identifier)
+            try await requireNowhereElse(file.metadata.tableUUID?.description ?? "", identifier)
+            return try await take(file.location, as: identifier, on: head, request)
         }
-        let folder = try warehouse.resolve("\(try warehouse.defaultPlace(of: identifier))/metadata").place
-        for (location, _) in try await candidates.listed(in: folder).prefix(CatalogLimits.recoveryEntriesMax) {
-            if case .whole = try await candidates.judge(location) { return location }
+        if operation == "rename" { throw try await renamed(identifier, state) }
+        let isDrop = Self.dropOperations.contains(operation)
+        guard isDrop || operation == "unregister" else { throw Self.noSuchTable(identifier) }
+        try await requireNowhereElse(state.tableUUID, identifier)
+        if isDrop, let record = try await restorable(identifier, state.tableUUID).last, record.table.state == state {
+            return try await undrop(record, as: identifier, on: head, request)
+        }
+        return try await take(state.metadataLocation, as: identifier, on: head, request)
+    }
+
+    /// The last table that a register named before `head`, which names none, and what ended it. Cost: a read for each
+    /// version since.
+    private func lastEnd(
+        before head: RegisterHead
+    ) async throws(CatalogError) -> (state: TableState, operation: String)? {
+        var end = head
+        for _ in 0..<CatalogLimits.recoveryEntriesMax {
+            // Old versions may have been taken away.
+            guard end.version > 1, let entry = try await registers.entry(head.chain, end.version - 1) else { break }
+            var decision: RegisterDecision?
+            if let transaction = entry.transaction { decision = try await registers.decision(of: transaction.id) }
+            let before = RegisterHead(
+                chain: head.chain, version: end.version - 1, entry: entry, decision: decision,
+                confirmedAt: head.confirmedAt)
+            if let state = before.state.table { return (state, end.entry?.operation ?? "") }
+            end = before
+        }
+        return nil
+    }
+
+    private func newestFile(of identifier: TableIdentifier) async throws(CatalogError) -> StoredMetadata {
+        let place = try warehouse.defaultPlace(of: identifier)
+        let candidates = MetadataCandidates(warehouse: warehouse, wanted: .metadata, uuid: nil)
+        let listed = try await candidates.listed(in: try warehouse.resolve("\(place)/metadata").place)
+        for (location, _) in listed.prefix(CatalogLimits.recoveryEntriesMax) {
+            if case .whole(let file) = try await candidates.judge(location) { return file }
+        }
+        throw CatalogError(
+            .noSuchTable,
+            "Table does not exist: \(identifier); no metadata file of it is known, nor lies in \(place)")
+    }
+
+    // MARK: - Under other names
+
+    private func renamed(_ identifier: TableIdentifier, _ state: TableState) async throws(CatalogError) -> CatalogError
+    {
+        var now = try await otherName(of: state.tableUUID, than: identifier)
+        if now == nil, let claim = try await claims.claim(on: try warehouse.resolve(state.location).place),
+            claim.table != identifier
+        {
+            now = "it was \(claim.table) last"
+        }
+        return CatalogError(
+            .noSuchTable,
+            "Table does not exist: \(identifier); it was renamed\(now.map { ", and \($0)" } ?? "")")
+    }
+
+    private func requireNowhereElse(_ uuid: String, _ identifier: TableIdentifier) async throws(CatalogError) {
+        guard let now = try await otherName(of: uuid, than: identifier) else { return }
+        throw CatalogError(.alreadyExists, "Cannot bring back \(identifier): \(now)")
+    }
+
+    /// What is to be said of a table that is, or can be brought back, under another name, or is being purged. Cost: a read
+    /// or two for each table of the catalog.
+    private func otherName(of uuid: String, than identifier: TableIdentifier) async throws(CatalogError) -> String? {
+        for table in try await registeredTables() where table.identifier != identifier {
+            if let problem = table.problem {
+                throw CatalogError(.serviceUnavailable, "whether it is \(table.identifier) cannot be told: \(problem)")
+            }
+            if table.state?.tableUUID == uuid { return "it is \(table.identifier) now" }
+        }
+        for record in try await dropped.records() where record.table.state.tableUUID == uuid {
+            if record.table.stage == .purging { return "its files are being deleted" }
+            if record.table.identifier != identifier {
+                return "it was dropped as \(record.table.identifier), as which it can be brought back"
+            }
         }
         return nil
     }
