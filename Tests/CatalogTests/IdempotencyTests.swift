@@ -1,5 +1,6 @@
 import HTTP
 import IcebergCatalog
+import IcebergSpec
 import JSONFormat
 import ObjectStore
 import Testing
@@ -82,6 +83,82 @@ import Testing
         #expect(await client.send(.post, "\(Self.space)/tables/events", good, headers: Self.key).status == 200)
     }
 
+    /// Two requests with the same key; what the first did is in the register that the second would change.
+    static let reuses: [(first: Change, second: Change)] = [
+        (changes[0], Change(path: "/v1/namespaces", body: #"{"namespace":["made"]}"#, status: 400)),
+        (changes[1], Change(path: "\(space)/properties", body: #"{"updates":{"c":"d"}}"#, status: 400)),
+        (changes[1], Change(method: .delete, path: space, status: 400)),
+        (
+            changes[2],
+            Change(
+                path: "\(space)/tables", body: #"{"name":"t","schema":{"type":"struct","fields":[]},"properties":{}}"#,
+                status: 400)
+        ),
+        (
+            changes[3],
+            Change(
+                path: "\(space)/tables/events", body: setProperty.replacing("1", with: "2").asCommit, status: 400)
+        ),
+        (changes[3], Change(method: .delete, path: "\(space)/tables/events", status: 400)),
+        (changes[3], Change(path: "\(space)/tables/events/register", status: 400)),
+        (changes[3], Change(path: "\(space)/tables/events/unregister", status: 400)),
+        (changes[3], Change(path: "/v1/tables/rename", body: changes[5].body, status: 400)),
+        (changes[3], Change(path: "/v1/transactions/commit", body: changes[4].body, status: 400)),
+        (
+            changes[4],
+            Change(
+                path: "/v1/transactions/commit", body: changes[4].body.replacing(#""1""#, with: #""2""#), status: 400)
+        ),
+        (
+            changes[5],
+            Change(path: "/v1/tables/rename", body: changes[5].body.replacing("later", with: "then"), status: 400)
+        ),
+        (changes[6], Change(method: .delete, path: "\(space)/tables/events?purgeRequested=true", status: 400)),
+        (changes[6], Change(path: "\(space)/tables/events/undrop", status: 400)),
+        (changes[7], Change(path: "\(space)/tables/events/register", status: 400)),
+        (changes[9], Change(path: "/v1/namespaces", body: #"{"namespace":["other"]}"#, status: 400)),
+    ]
+
+    @Test(arguments: reuses)
+    func `a key that did one thing does no other`(requests: (first: Change, second: Change)) async {
+        let (change, other) = requests
+        let first = await client.send(change.method, change.path, change.body, headers: Self.key)
+        #expect(first.status == change.status)
+        let second = await self.other.send(other.method, other.path, other.body, headers: Self.key)
+        #expect(second.status == other.status)
+        #expect(second.errorMessage?.contains("used for another request: \(change.method) \(change.path)") == true)
+        let again = await self.other.send(change.method, change.path, change.body, headers: Self.key)
+        #expect(again.status == change.status)
+        #expect(again.json == first.json)
+    }
+
+    @Test func `commits that wait together with one key are told apart`() async throws {
+        let service = try fixture.service(try await fixture.store(tables: [fixture.events]))
+        let group = ["a", "b", "a"].map { name in
+            WaitingCommit(
+                change: fixture.change(fixture.events, setting: name),
+                request: CatalogService.Request(idempotencyKey: "key", fingerprint: "POST /x \(name)"))
+        }
+        let outcomes = await service.commitTogether(group, to: try RegisterChain.table(fixture.events))
+        let codes = outcomes.map { outcome in
+            if case .failed(let error) = outcome { error.code } else { CatalogError.Code?.none }
+        }
+        #expect(codes == [nil, .badRequest, nil])
+        #expect(try await service.loadTable(fixture.events).file.metadata.properties["b"] == nil)
+    }
+
+    @Test func `a key of which nobody kept the request is known by its name`() async throws {
+        let memory = try await fixture.store(tables: [fixture.events])
+        let key = try #require(Self.key["Idempotency-Key"])
+        let change = fixture.change(fixture.events, setting: "old")
+        let made = try await fixture.service(memory).commit(change, CatalogService.Request(idempotencyKey: key))
+        #expect(made.head.entry?.json["idempotency-requests"] == nil)
+        let answer = await HarnessClient(try fixture.service(memory)).send(
+            .post, "\(Self.space)/tables/events", Self.setProperty.asCommit, headers: Self.key)
+        #expect(answer.status == 200)
+        #expect(answer.json["metadata"]?["properties"]?["x"] == nil)
+    }
+
     @Test func `a key is a UUID and belongs to one request`() async {
         let body = #"{"namespace":["analytics"]}"#
         let odd = await client.send(.post, "/v1/namespaces", body, headers: ["Idempotency-Key": "1"])
@@ -91,4 +168,9 @@ import Testing
         #expect(mixed.status == 400)
         #expect(mixed.errorMessage?.contains("POST /v1/namespaces") == true)
     }
+}
+
+extension String {
+    /// The body of a commit with this update.
+    fileprivate var asCommit: String { #"{"requirements":[],"updates":[\#(self)]}"# }
 }

@@ -215,6 +215,9 @@ import Testing
         let repeated = await other.send(change.method, change.path, change.body, headers: headers)
         #expect(repeated.status == change.status)
         #expect(repeated.json == first.json)
+        let odd = await other.send(change.method, change.path + "?odd=1", change.body, headers: headers)
+        #expect(odd.status == 400)
+        #expect(odd.errorMessage?.contains("used for another request") == true)
     }
 
     static let refusals: [(path: String, body: String, status: Int)] = [

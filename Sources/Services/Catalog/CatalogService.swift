@@ -44,10 +44,14 @@ package final class CatalogService: Sendable {
 
     /// What a request carries besides its content.
     package struct Request: Sendable {
-        var idempotencyKey: String?
+        var idempotencyKey: IdempotencyKey?
         var origin: RequestOrigin?
-        package init(idempotencyKey: String? = nil, origin: RequestOrigin? = RequestOrigin.current) {
-            self.idempotencyKey = idempotencyKey
+
+        /// - Parameter fingerprint: what tells this request from others with the same key, which are refused then.
+        package init(
+            idempotencyKey: String? = nil, fingerprint: String? = nil, origin: RequestOrigin? = RequestOrigin.current
+        ) {
+            self.idempotencyKey = idempotencyKey.map { IdempotencyKey(name: $0, fingerprint: fingerprint) }
             self.origin = origin
         }
     }

@@ -33,7 +33,8 @@ struct CatalogCall: Sendable {
 
     /// What the service is to know besides the content.
     var context: CatalogService.Request {
-        CatalogService.Request(idempotencyKey: request.headers["Idempotency-Key"])
+        guard let key = request.headers["Idempotency-Key"] else { return CatalogService.Request() }
+        return CatalogService.Request(idempotencyKey: key, fingerprint: request.fingerprint)
     }
 
     /// The key that repeats of this request carry too; it is checked before any handler is called.

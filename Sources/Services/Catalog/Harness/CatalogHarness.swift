@@ -88,12 +88,12 @@ package struct CatalogHarness: Sendable {
     /// Answers a call that its sender may make.
     func perform(_ endpoint: Endpoint, _ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         guard endpoint.isMutation, let key = try call.idempotencyKey() else { return try await endpoint.handler(call) }
-        let name = "\(call.request.method) \(call.request.path)"
-        try await service.refusals.replay(key, of: name)
+        let request = (name: "\(call.request.method) \(call.request.path)", fingerprint: call.request.fingerprint)
+        try await service.refusals.replay(key, of: request)
         do {
             return try await endpoint.handler(call)
         } catch {
-            await service.refusals.keep(error, key, of: name)
+            await service.refusals.keep(error, key, of: request)
             throw error
         }
     }

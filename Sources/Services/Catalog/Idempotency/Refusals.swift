@@ -16,22 +16,26 @@ struct Refusals: Sendable {
 
     /// Throws what a request with this key was refused with before.
     ///
-    /// - Parameter request: method and path: a key belongs to one of them.
-    func replay(_ key: UUID, of request: String) async throws(CatalogError) {
+    /// - Parameter request: method and path, and what tells it from others of the same: a key belongs to one request.
+    func replay(_ key: UUID, of request: (name: String, fingerprint: String)) async throws(CatalogError) {
         guard let known = try await documents.read(Self.prefix + key.description),
             let (refused, error, time) = Self.parse(known.json), clock.now().milliseconds - time < Self.lifetime
         else { return }
-        guard refused == request else {
-            throw CatalogError(.badRequest, "the Idempotency-Key was used for another request: \(refused)")
+        // Refusals that older releases kept have no fingerprint.
+        let fingerprint = known.json["fingerprint"]?.string ?? request.fingerprint
+        guard refused == request.name, fingerprint == request.fingerprint else {
+            throw IdempotencyKey.reused(for: refused)
         }
         throw error
     }
 
     /// Keeps a refusal. Best effort: without it a repeat is judged anew.
-    func keep(_ error: CatalogError, _ key: UUID, of request: String) async {
-        guard Self.isFinal(error) else { return }
+    func keep(_ error: CatalogError, _ key: UUID, of request: (name: String, fingerprint: String)) async {
+        // The request that had the key first is still to be answered as it was.
+        guard Self.isFinal(error), !IdempotencyKey.isReuse(error) else { return }
         let json: JSONValue = [
-            "request": .string(request), "status": .integer(Int64(error.status)), "type": .string(error.code.rawValue),
+            "request": .string(request.name), "fingerprint": .string(request.fingerprint),
+            "status": .integer(Int64(error.status)), "type": .string(error.code.rawValue),
             "message": .string(error.message), "timestamp-ms": .integer(clock.now().milliseconds),
         ]
         do throws(CatalogError) {

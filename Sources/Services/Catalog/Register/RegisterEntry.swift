@@ -47,7 +47,7 @@ package struct RegisterEntry: Hashable, Sendable {
     let state: RegisterState
     let transaction: PendingTransaction?
     /// The `Idempotency-Key` of every request that had a part in it, so that a repeat is recognised by any replica.
-    let idempotencyKeys: [String]
+    let idempotencyKeys: [IdempotencyKey]
     /// Who sent these requests.
     let origins: [RequestOrigin]
 
@@ -72,7 +72,11 @@ extension RegisterEntry {
         if let transaction {
             object["transaction"] = ["id": .string(transaction.id.description), "before": transaction.before.json]
         }
-        if !idempotencyKeys.isEmpty { object["idempotency-keys"] = .array(idempotencyKeys.map { .string($0) }) }
+        if !idempotencyKeys.isEmpty {
+            object["idempotency-keys"] = .array(idempotencyKeys.map { .string($0.name) })
+            let requests = idempotencyKeys.map { $0.fingerprint.map { JSONValue.string($0) } ?? .null }
+            if requests.contains(where: { $0 != .null }) { object["idempotency-requests"] = .array(requests) }
+        }
         if !origins.isEmpty { object["by"] = .array(origins.map(\.json)) }
         return .object(object)
     }
@@ -88,7 +92,11 @@ extension RegisterEntry {
         // Entries from before commits were grouped have one.
         if let key = try cursor.optional("idempotency-key") { keys.append(try key.string()) }
         for key in try cursor.optional("idempotency-keys")?.elements() ?? [] { keys.append(try key.string()) }
-        idempotencyKeys = keys
+        // Older releases did not keep what a key was used for.
+        let requests = try cursor.optional("idempotency-requests")?.elements() ?? []
+        idempotencyKeys = keys.enumerated().map { index, key in
+            IdempotencyKey(name: key, fingerprint: index < requests.count ? requests[index].value.string : nil)
+        }
         var origins: [RequestOrigin] = []
         for origin in try cursor.optional("by")?.elements() ?? [] { origins.append(try RequestOrigin(origin)) }
         self.origins = origins

@@ -5,14 +5,18 @@ import Synchronization
 
 extension RegisterStore {
     /// The entry made by the request with this key; see `change(madeBy:upTo:)`.
-    func entry(madeBy idempotencyKey: String, upTo head: RegisterHead) async throws(CatalogError) -> RegisterEntry? {
+    func entry(madeBy idempotencyKey: IdempotencyKey, upTo head: RegisterHead) async throws(CatalogError)
+        -> RegisterEntry?
+    {
         try await change(madeBy: idempotencyKey, upTo: head)?.entry
     }
 
     /// The version that the request with this key had a part in, within the time that clients may count on and the newest
     /// versions (`idempotencyEntriesMax`); nil when there is none. Reads what this process has not seen, some at a time.
+    ///
+    /// - Throws: `.badRequest` when another request had a part in it with this key.
     func change(
-        madeBy idempotencyKey: String, upTo head: RegisterHead
+        madeBy idempotencyKey: IdempotencyKey, upTo head: RegisterHead
     ) async throws(CatalogError) -> (version: Int64, entry: RegisterEntry)? {
         let oldest = clock.now().milliseconds - Int64(CatalogLimits.idempotencyMinutes) * 60_000
         let last = max(0, head.version - Int64(CatalogLimits.idempotencyEntriesMax))
@@ -21,9 +25,14 @@ extension RegisterStore {
             let next = max(last, version - Int64(CatalogLimits.idempotencyReadsMax))
             for (version, known) in try await entries(head, stride(from: version, to: next, by: -1)) {
                 guard let known, known.time.milliseconds >= oldest else { return nil }
-                guard known.idempotencyKeys.contains(idempotencyKey) else { continue }
-                guard let transaction = known.transaction else { return (version, known) }
-                if try await decision(of: transaction.id) == .committed { return (version, known) }
+                guard let used = known.idempotencyKeys.first(where: { $0.name == idempotencyKey.name }) else {
+                    continue
+                }
+                if let transaction = known.transaction {
+                    guard try await decision(of: transaction.id) == .committed else { continue }
+                }
+                try idempotencyKey.requireSameRequest(as: used)
+                return (version, known)
             }
             version = next
         }

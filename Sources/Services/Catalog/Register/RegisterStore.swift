@@ -258,7 +258,7 @@ package final class RegisterStore: Sendable {
     ///
     /// - Throws: `.commitStateUnknown` when the store does not tell; any other error: nothing was written.
     package func advance(
-        _ head: RegisterHead, to state: RegisterState, operation: String, idempotencyKey: String? = nil,
+        _ head: RegisterHead, to state: RegisterState, operation: String, idempotencyKey: IdempotencyKey? = nil,
         in transaction: UUID? = nil
     ) async throws(CatalogError) -> AdvanceOutcome {
         try await advance(
@@ -268,7 +268,7 @@ package final class RegisterStore: Sendable {
 
     /// As the other, with the keys and senders of all requests that have a part in the version.
     func advance(
-        _ head: RegisterHead, to state: RegisterState, operation: String, idempotencyKeys: [String],
+        _ head: RegisterHead, to state: RegisterState, operation: String, idempotencyKeys: [IdempotencyKey],
         origins: [RequestOrigin], in transaction: UUID? = nil
     ) async throws(CatalogError) -> AdvanceOutcome {
         precondition(head.undecided == nil, "a register is advanced from a settled head")

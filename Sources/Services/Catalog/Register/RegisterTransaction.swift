@@ -19,7 +19,7 @@ extension RegisterStore {
     /// - Returns: false when another writer was first, or aborted this one; nothing took place.
     /// - Throws: `.commitStateUnknown` when the store does not tell whether the decision was written.
     func transact(
-        _ id: UUID, _ changes: [Change], operation: String, idempotencyKey: String?
+        _ id: UUID, _ changes: [Change], operation: String, idempotencyKey: IdempotencyKey?
     ) async throws(CatalogError) -> Bool {
         var hasStarted = false
         do {

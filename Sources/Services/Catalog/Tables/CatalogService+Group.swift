@@ -90,7 +90,7 @@ extension CatalogService {
         do throws(CatalogError) {
             if let done = try await repeated(change.identifier, draft.head, request) {
                 draft.settle(part, .committed(done))
-            } else if draft.has(request.idempotencyKey) || Self.isApplied(change, in: draft.metadata) {
+            } else if try draft.has(request.idempotencyKey) || Self.isApplied(change, in: draft.metadata) {
                 draft.includeAgain(part)
             } else {
                 let prepared = try await prepare(change, on: draft.metadata)

@@ -24,7 +24,7 @@ struct CommitDraft: Sendable {
     /// By commit.
     private(set) var parts: [Int: Part] = [:]
     /// Of the commits included.
-    private(set) var idempotencyKeys: [String] = []
+    private(set) var idempotencyKeys: [IdempotencyKey] = []
     private(set) var origins: [RequestOrigin] = []
 
     init(head: RegisterHead, state: TableState, base: StoredMetadata) {
@@ -46,7 +46,15 @@ struct CommitDraft: Sendable {
     }
 
     /// Whether a commit of this key is in the draft: a client has sent it twice.
-    func has(_ idempotencyKey: String?) -> Bool { idempotencyKey.map { idempotencyKeys.contains($0) } ?? false }
+    ///
+    /// - Throws: `.badRequest` when it is another one.
+    func has(_ idempotencyKey: IdempotencyKey?) throws(CatalogError) -> Bool {
+        guard let idempotencyKey, let known = idempotencyKeys.first(where: { $0.name == idempotencyKey.name }) else {
+            return false
+        }
+        try idempotencyKey.requireSameRequest(as: known)
+        return true
+    }
 
     /// Adds a commit that the draft contains already.
     mutating func includeAgain(_ part: Int) { parts[part] = .included }
