@@ -54,6 +54,7 @@ private final class UndecidedLog: RecordLog {
     func trim(
         through watermark: UInt64, beforeRemoving: (LeavingSegment) throws(LogError) -> Void
     ) throws(LogError) -> Int { 0 }
+    func withReserve(_ body: () throws(LogError) -> Void) throws(LogError) { try body() }
 }
 
 @Suite struct `Events the log does not take` {

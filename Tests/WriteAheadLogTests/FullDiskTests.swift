@@ -113,6 +113,27 @@ struct FullDiskTests {
         owner.log.close()
     }
 
+    @Test func `a note beside a log that filled its disk is written in what is set aside`() async throws {
+        let storage = SimulatedStorage(capacity: 4_000_000)
+        let owner = try Owner(storage)
+        #expect(try await owner.fill() == .full)
+        let note = [UInt8](repeating: 1, count: 4000)
+        #expect(throws: FileError.self) { try storage.writeAtomically("note", note) }
+        try owner.log.withReserve { () throws(LogError) in
+            do throws(FileError) {
+                try storage.writeAtomically("note", note)
+            } catch {
+                throw LogError(error.isNoSpace ? .full : .failed, "\(error)")
+            }
+        }
+        #expect(storage.files["note"] == note)
+        // What is left is set aside again, and is enough to trim with.
+        #expect(storage.files[reserve] != nil)
+        #expect(try await owner.fill() == .full)
+        #expect(try owner.trim(through: owner.log.status.syncedThrough) > 0)
+        owner.log.close()
+    }
+
     @Test func `a log opens on a full disk, and is freed there`() async throws {
         let storage = SimulatedStorage(capacity: 200_000)
         let owner = try Owner(storage)

@@ -54,13 +54,23 @@ struct LogTrimmer: Sendable {
         _ log: some TrimmedLog, through watermark: UInt64, _ beforeRemoving: BeforeRemoving
     ) throws(LogError) -> Int {
         var freed = 0
-        var result = free(log, through: watermark, beforeRemoving, &freed)
+        try withReserve(log) { trimmer throws(LogError) in
+            try trimmer.free(log, through: watermark, beforeRemoving, &freed)
+        }
+        return freed
+    }
+
+    /// Does `body`, and once more with the space set aside when the disk has none.
+    mutating func withReserve(
+        _ log: some TrimmedLog, _ body: (inout LogTrimmer) throws(LogError) -> Void
+    ) throws(LogError) {
+        var result = outcome(body)
         if case .failure(let error) = result, error.code == .full {
             // Appends would take what is given back before it has served.
             log.holdAppends()
             do throws(FileError) {
                 try reserve.release()
-                result = free(log, through: watermark, beforeRemoving, &freed)
+                result = outcome(body)
             } catch {
                 result = .failure(LogError(.failed, "the space set aside cannot be used: \(error)"))
             }
@@ -68,22 +78,26 @@ struct LogTrimmer: Sendable {
         reserve.fill()
         log.releaseAppends()
         try result.get()
-        return freed
+    }
+
+    private mutating func outcome(
+        _ body: (inout LogTrimmer) throws(LogError) -> Void
+    ) -> Result<Void, LogError> {
+        do throws(LogError) {
+            return .success(try body(&self))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private mutating func free(
         _ log: some TrimmedLog, through watermark: UInt64, _ beforeRemoving: BeforeRemoving, _ freed: inout Int
-    ) -> Result<Void, LogError> {
-        do throws(LogError) {
-            try removeSegments(log, through: watermark, beforeRemoving, &freed)
-            guard log.endActive(through: watermark) else {
-                throw LogError(.full, "the disk has no space for a new log segment")
-            }
-            try removeSegments(log, through: watermark, beforeRemoving, &freed)
-            return .success(())
-        } catch {
-            return .failure(error)
+    ) throws(LogError) {
+        try removeSegments(log, through: watermark, beforeRemoving, &freed)
+        guard log.endActive(through: watermark) else {
+            throw LogError(.full, "the disk has no space for a new log segment")
         }
+        try removeSegments(log, through: watermark, beforeRemoving, &freed)
     }
 
     /// Oldest first, and each removal durable with the directory's sync before the next, so that what a crash leaves has

@@ -76,6 +76,11 @@ package final class LogWriter<Ticket>: TrimmedLog {
         try trimmer.trim(self, through: watermark, beforeRemoving)
     }
 
+    /// As `WriteAheadLog.withReserve`.
+    package func withReserve(_ body: () throws(LogError) -> Void) throws(LogError) {
+        try trimmer.withReserve(self) { _ throws(LogError) in try body() }
+    }
+
     // MARK: - Being trimmed
 
     func removable(through watermark: UInt64) -> [(first: UInt64, next: UInt64, bytes: Int)] {

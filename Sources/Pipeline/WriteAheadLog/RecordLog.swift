@@ -17,6 +17,9 @@ package protocol RecordLog: AnyObject, Sendable {
         through watermark: UInt64,
         beforeRemoving: (LeavingSegment) throws(LogError) -> Void
     ) throws(LogError) -> Int
+    /// Writes a little beside the log also when the disk is full: `body` is done again with what is set aside when it finds
+    /// no space. Not while the log is trimmed.
+    func withReserve(_ body: () throws(LogError) -> Void) throws(LogError)
 }
 
 extension WriteAheadLog: RecordLog {}

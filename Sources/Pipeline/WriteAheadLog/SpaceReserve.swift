@@ -28,7 +28,7 @@ struct SpaceReserve: Sendable {
                 try storage.allocate(Self.name, bytes: asked)
                 bytes = asked
             } catch {
-                asked /= 2
+                asked -= max(1, asked / 8)
             }
         }
     }

@@ -276,6 +276,12 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
         try trimmer.trim(self, through: watermark, beforeRemoving)
     }
 
+    /// Writes a little beside the log also when the disk is full: `body` is done again with what is set aside when it finds
+    /// no space, and appends wait meanwhile. Blocks; one caller at a time, of this and of `trim`.
+    package func withReserve(_ body: () throws(LogError) -> Void) throws(LogError) {
+        try trimmer.withReserve(self) { _ throws(LogError) in try body() }
+    }
+
     func removable(through watermark: UInt64) -> [(first: UInt64, next: UInt64, bytes: Int)] {
         locked { state.removable(through: watermark) }
     }

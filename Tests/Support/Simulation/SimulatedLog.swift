@@ -81,4 +81,8 @@ package final class SimulatedLog: RecordLog, @unchecked Sendable {
         return try writer.trim(
             through: bug == .trimBeforeCommit ? status.syncedThrough : watermark, beforeRemoving: beforeRemoving)
     }
+
+    package func withReserve(_ body: () throws(LogError) -> Void) throws(LogError) {
+        try writer.withReserve(body)
+    }
 }

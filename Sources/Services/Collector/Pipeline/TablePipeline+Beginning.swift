@@ -14,7 +14,7 @@ extension TablePipeline {
         while !Task.isCancelled {
             do throws(CommitError) {
                 let said = try await target.sink.readWatermark()
-                await noteBeginning()
+                try await noteBeginning()
                 let watermark = try await claimed(said)
                 let log = surroundings.log.status
                 if let problem = EventPipeline.problem(watermark: watermark, log: log) {
@@ -40,7 +40,7 @@ extension TablePipeline {
                 attempt += 1
                 target.trouble.report(error)
                 surroundings.logger.warn(
-                    "the table cannot be read; events wait in the log",
+                    "the table cannot be begun with; events wait in the log",
                     ["table": target.name, "error": error.message])
                 let delay = Backoff(maxMilliseconds: 10_000).milliseconds(attempt: attempt, surroundings.random)
                 do { try await surroundings.clock.sleep(milliseconds: delay + 100) } catch { return false }
@@ -73,7 +73,7 @@ extension TablePipeline {
         do throws(LogError) {
             entry = try await surroundings.targets.entry(of: target.name)
         } catch {
-            throw CommitError(error.code == .corrupt ? .contradiction : .unavailable, error.message)
+            throw Self.commitError(error)
         }
         switch (entry, watermark) {
         case (nil, nil): return true
@@ -89,15 +89,19 @@ extension TablePipeline {
         }
     }
 
-    /// Before the first commit, whose answer may get lost.
-    private func noteBeginning() async {
+    /// Before the first commit, whose answer may get lost. Nothing is trimmed until it is written, so that the space set
+    /// aside for trimming is this one's too.
+    private func noteBeginning() async throws(CommitError) {
         guard !isEvents else { return }
         do throws(LogError) {
-            try await surroundings.targets.begin(target.name)
+            try await surroundings.targets.begin(target.name, in: surroundings.log)
         } catch {
-            // On a full disk: nothing may be trimmed before the table goes on.
-            surroundings.logger.warn("it is tried again when the table has been committed to", ["error": "\(error)"])
+            throw Self.commitError(error)
         }
+    }
+
+    private static func commitError(_ error: LogError) -> CommitError {
+        CommitError(error.code == .corrupt ? .contradiction : .unavailable, error.message)
     }
 
     /// Keeps beside the log that the table has a part of it.

@@ -54,10 +54,11 @@ final class TargetsFile: Sendable {
         }
     }
 
-    /// The table is about to be fed. Durable on return.
-    func begin(_ target: String) async throws(LogError) {
+    /// The table is about to be fed from `log`, which is not trimmed meanwhile. Durable on return, on a full disk too as
+    /// long as space is set aside.
+    func begin(_ target: String, in log: any RecordLog) async throws(LogError) {
         try await BlockingPool.shared.run { [self] () throws(LogError) in
-            try change { content in
+            try change(with: log) { content in
                 if !content.names.contains(target) { content.begun.insert(target) }
             }
         }
@@ -88,13 +89,20 @@ final class TargetsFile: Sendable {
             ["tables": left.sorted().joined(separator: ", "), "from": first])
     }
 
-    private func change(_ body: (inout Content) -> Void) throws(LogError) {
+    /// - Parameter log: whose reserve may be used, if any.
+    private func change(
+        with log: (any RecordLog)? = nil, _ body: (inout Content) -> Void
+    ) throws(LogError) {
         try content.withLock { content throws(LogError) in
             let known = try read(&content)
             var next = known
             body(&next)
             guard next != known else { return }
-            try write(next)
+            if let log {
+                try log.withReserve { () throws(LogError) in try write(next) }
+            } else {
+                try write(next)
+            }
             content = next
         }
     }
