@@ -78,10 +78,66 @@ import Testing
         ("commit.retry.num-retries", "many"), ("write.target-file-size-bytes", "512MB"),
         ("write.metadata.compression-codec", "zip"), ("write.parquet.compression-codec", "zstd3"),
         ("schema.name-mapping.default", "{"), ("write.data.path", "s3://elsewhere/x"), ("commit.gate.level", "lax"),
+        ("write.metadata.previous-versions-max", "0"), ("write.metadata.previous-versions-max", "-1"),
+        ("write.target-file-size-bytes", "0"), ("history.expire.min-snapshots-to-keep", "0"),
+        ("commit.retry.num-retries", "-1"), ("read.split.target-size", "9223372036854775808"),
     ])
     func `a property that would stop other engines is refused`(name: String, value: String) async throws {
         let found = try await refusal(of: [.setProperties([name: value])])
         #expect(found?.code == .badRequest)
         #expect(try await refusal(of: [.setProperties(["x." + name: value])]) == nil)
+    }
+
+    @Test func `a number that a property cannot have is refused with those that it can`() async throws {
+        let found = try await refusal(of: [.setProperties(["write.metadata.previous-versions-max": "0"])])
+        #expect(found?.message.contains("from 1 to 9223372036854775807") == true)
+        #expect(try await refusal(of: [.setProperties(["write.metadata.previous-versions-max": "1"])]) == nil)
+    }
+
+    // MARK: - Schemas
+
+    private func schema(_ fields: NestedField...) throws -> TableUpdate {
+        .addSchema(try Schema(id: 1, fields: fields))
+    }
+
+    @Test func `ids of metadata columns are refused, the one below them is not`() async throws {
+        let id = NestedField.required(1, "id", .string)
+        for reserved in [2_147_483_448, 2_147_483_540, 2_147_483_647] {
+            let found = try await refusal(of: [try schema(id, .optional(reserved, "_row_id", .long))])
+            #expect(found?.code == .badRequest)
+            #expect(found?.message.contains("up to 2147483447") == true)
+        }
+        let nested = IcebergType.structure([.optional(2_147_483_646, "_file", .string)])
+        #expect(try await refusal(of: [try schema(id, .optional(2, "s", nested))])?.code == .badRequest)
+        #expect(try await refusal(of: [try schema(id, .optional(2_147_483_447, "last", .long))]) == nil)
+    }
+
+    @Test func `a column without a name is refused, at any depth`() async throws {
+        let id = NestedField.required(1, "id", .string)
+        #expect(try await refusal(of: [try schema(id, .optional(2, "", .long))])?.message.contains("id 2") == true)
+        let nested = IcebergType.structure([.optional(3, "", .string)])
+        let found = try await refusal(of: [try schema(id, .optional(2, "s", nested))])
+        #expect(found?.message.contains("in \"s\"") == true)
+    }
+
+    @Test func `names that differ in case are two columns, the same name twice is refused`() async throws {
+        let id = NestedField.required(1, "id", .string)
+        #expect(try await refusal(of: [try schema(id, .optional(2, "ID", .long))]) == nil)
+        #expect(throws: IcebergError.self) { try schema(id, .optional(2, "id", .long)) }
+    }
+
+    @Test func `a new table gets its own ids, whatever was asked for, and no column without a name`() async throws {
+        let service = try fixture.service(try await fixture.store())
+        let high = try Schema(fields: [.required(2_147_483_540, "id", .string)])
+        let creation = CatalogService.Creation(creation: TableCreation(schema: high), isStaged: false)
+        let made = try await service.createTable(fixture.events, creation, request)
+        #expect(made.metadata.currentSchema.fields.map(\.id) == [1])
+        let nameless = CatalogService.Creation(
+            creation: TableCreation(schema: try Schema(fields: [.required(1, "", .string)])), isStaged: false)
+        await #expect {
+            _ = try await service.createTable(try TableIdentifier(fixture.namespace, "t2"), nameless, request)
+        } throws: {
+            ($0 as? CatalogError)?.code == .badRequest
+        }
     }
 }

@@ -186,6 +186,18 @@ import Testing
         }
     }
 
+    @Test func `a query parameter that an own operation does not know is refused, one of the standard is lenient`()
+        async
+    {
+        await makeEvents()
+        let unknown = await send(.get, "/v1/events?cursor=start")
+        #expect(unknown.status == 400)
+        #expect(unknown.json["error"]?["message"]?.string?.contains("allowed are namespace, table, after") == true)
+        #expect(await send(.get, "/v1/events?after=start").status == 200)
+        #expect(await send(.post, "/v1/purges?dry_run=true").status == 400)
+        #expect(await send(.get, "/v1/namespaces/default/tables/events?cursor=x").status == 200)
+    }
+
     @Test func `pages follow each other without gap or repeat`() async throws {
         for name in ["a", "b", "c", "d", "e"] {
             #expect(await send(.post, "/v1/namespaces", #"{"namespace":["\#(name)"]}"#).status == 200)

@@ -187,7 +187,7 @@ import Testing
         #"{"filter":{"type":"eq","term":"none","value":1}}"#, #"{"filter":{"type":"eq","term":"id","value":"x"}}"#,
         #"{"filter":{"type":"eq","term":"name","value":"x"}}"#, #"{"filter":{"type":"make-coffee","term":"id"}}"#,
         #"{"filter":[]}"#, #"{"filter":"x"}"#, #"{"case-sensitive":1}"#, #"{"min-rows-requested":"many"}"#,
-        #"{"snapshot-id":1.5}"#,
+        #"{"snapshot-id":1.5}"#, #"{"min-rows-requested":-1}"#, #"{"min-rows-requested":9223372036854775808}"#,
     ])
     func `a request that makes no sense is refused`(body: String) async throws {
         var table = try PlannedTable()

@@ -34,7 +34,9 @@ import Testing
         Row("GET", "\(objects)/a", .read), Row("HEAD", "\(objects)/a?x-id=HeadObject", .read),
         Row("GET", "\(objects)/a?partNumber=1", .read), Row("GET", "HTTPS://S3.example.com:443/lake/db/t/a", .read),
         Row("GET", "https://lake.s3.example.com/db/t/data/a", .read),
-        Row("GET", "\(objects)/a%20b%2Bc=%C3%A9", .read), Row("PUT", "\(objects)/a", .write),
+        Row("GET", "\(objects)/a%20b%2Bc=%C3%A9", .read),
+        Row("GET", "\(objects)/day=..%252e/100%25/p=a%255Cb%2525/v1..2/...", .read),
+        Row("GET", "\(base)?prefix=db/t/a..b/..c", .read), Row("PUT", "\(objects)/a", .write),
         Row("PUT", "\(objects)/a?partNumber=1&uploadId=u", .write), Row("POST", "\(objects)/a?uploads", .write),
         Row("POST", "\(objects)/a?uploadId=u&x-id=CompleteMultipartUpload", .write),
         Row("DELETE", "\(objects)/a", .write), Row("DELETE", "\(objects)/a?uploadId=u", .write),
@@ -67,6 +69,12 @@ import Testing
         Row("get", "\(objects)/a", nil), Row("GET", "https://s3.example.com/", nil), Row("GET", base, nil),
         Row("GET", "\(base)?list-type=2&prefix=db%2Ft", nil), Row("GET", "\(base)?list-type=2&prefix=", nil),
         Row("GET", "\(base)?prefix=db/t/&prefix=", nil), Row("GET", "\(base)?prefix=db/t/&versions", nil),
+        Row("GET", "\(base)?prefix=db/t/../u/", nil), Row("GET", "\(base)?prefix=db%2Ft%2F..%2Fu", nil),
+        Row("GET", "\(base)?prefix=db/t/%252e%252E/u", nil),
+        Row("GET", "\(base)?prefix=db/t/%25252e%25252e%25252fu", nil),
+        Row("GET", "\(base)?prefix=db/t/./u", nil), Row("GET", "\(base)?prefix=db/t/..%5Cu", nil),
+        Row("GET", "\(base)?prefix=db/t/&start-after=db/t/../u", nil), Row("GET", "\(base)?prefix=db/t/%0Au", nil),
+        Row("GET", "\(base)/db/t/%252e%252e/u/a", nil), Row("GET", "\(base)/db/t/x%252f%252E.%252fu", nil),
         Row("GET", "\(base)?policy", nil), Row("PUT", base, nil), Row("DELETE", base, nil),
         Row("POST", "\(base)?delete", nil),
         Row("POST", "\(base)?delete", nil, body: "<Delete><Object><Key>db/u/a</Key></Object></Delete>"),
@@ -85,7 +93,9 @@ import Testing
         Row("PUT", "\(objects)/a", nil, headers: ["x-amz-meta-a": "b\nx-amz-acl: public-read"]),
     ]
 
-    private static func sign(_ row: Row) throws(CatalogError) -> (need: Privilege, uri: String, names: [String]) {
+    private static func sign(
+        _ row: Row, region: String = "auto"
+    ) throws(CatalogError) -> (need: Privilege, uri: String, names: [String]) {
         var configuration = S3Configuration(
             endpoint: "https://s3.example.com",
             credentials: S3Credentials(accessKeyID: "AK", secretAccessKey: "SK", sessionToken: "ST"))
@@ -94,7 +104,7 @@ import Testing
             throw CatalogError(.internalError, "no signer")
         }
         var body: JSONValue = [
-            "region": "auto", "uri": .string(row.uri), "method": .string(row.method),
+            "region": .string(region), "uri": .string(row.uri), "method": .string(row.method),
             "headers": .object(JSONObject(row.headers.map { JSONObject.Member(key: $0, value: [.string($1)]) })),
         ]
         if let text = row.body, var object = body.object {
@@ -133,6 +143,13 @@ import Testing
             code = error.code
         }
         #expect(code == .forbidden || code == .badRequest)
+    }
+
+    @Test(arguments: ["", "us\r\nX-Evil: 1", "us east", "us/east", "é", "a\u{0}", String(repeating: "a", count: 65)])
+    func `a region is a word`(region: String) throws {
+        let row = Row("GET", "\(Self.objects)/a", .read)
+        #expect { _ = try Self.sign(row, region: region) } throws: { ($0 as? CatalogError)?.code == .badRequest }
+        _ = try Self.sign(row, region: "us-gov-east-1")
     }
 
     @Test func `what is signed is written anew, so that it means what was checked`() throws {

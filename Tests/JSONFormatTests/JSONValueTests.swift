@@ -32,4 +32,15 @@ import Testing
             "\($0)" == "$.schemas[0].id: expected an integer, found a string"
         }
     }
+
+    @Test(arguments: ["9223372036854775808", "18446744073709551615", "-1e300", "1e300"])
+    func `a number that 64 bits cannot hold is refused with those that they can`(text: String) throws {
+        let cursor = JSONCursor(try JSONValue.parse(text))
+        #expect { try cursor.integer() } throws: {
+            "\($0)".contains("expected an integer from \(Int64.min) to \(Int64.max), found ")
+        }
+        #expect { try cursor.integer(as: Int8.self) } throws: {
+            "\($0)".contains("expected an integer from -128 to 127, found ")
+        }
+    }
 }

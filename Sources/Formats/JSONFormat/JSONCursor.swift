@@ -56,15 +56,15 @@ public struct JSONCursor: Sendable {
 
     /// A whole number of 64 bits with sign; one written with a fraction or exponent is none.
     public func integer() throws(JSONError) -> Int64 {
-        guard let integer = value.integer else { throw expected("an integer") }
+        guard let integer = value.integer else {
+            throw value.isBeyondInt64 ? outside(Int64.self) : expected("an integer")
+        }
         return integer
     }
 
     /// An integer within the range of `type`.
     public func integer<T: FixedWidthInteger>(as type: T.Type) throws(JSONError) -> T {
-        guard let number = T(exactly: try integer()) else {
-            throw fail("expected an integer from \(T.min) to \(T.max), found \(value.serializedString())")
-        }
+        guard !value.isBeyondInt64, let number = T(exactly: try integer()) else { throw outside(type) }
         return number
     }
 
@@ -79,6 +79,10 @@ public struct JSONCursor: Sendable {
         var map: [String: String] = [:]
         for member in try members() { map[member.key] = try member.value.string() }
         return map
+    }
+
+    private func outside<T: FixedWidthInteger>(_ type: T.Type) -> JSONError {
+        fail("expected an integer from \(T.min) to \(T.max), found \(value.serializedString())")
     }
 
     private func expected(_ kind: String) -> JSONError { fail("expected \(kind), found \(value.kind)") }

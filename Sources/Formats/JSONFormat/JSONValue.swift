@@ -29,6 +29,15 @@ public enum JSONValue: Hashable, Sendable {
         }
     }
 
+    /// Whether it is a number that no `Int64` can hold, however it was written.
+    public var isBeyondInt64: Bool {
+        switch self {
+        case .unsigned: true
+        case .double(let value): value >= 0x1p63 || value < -0x1p63
+        default: false
+        }
+    }
+
     /// The member `key` of an object; nil for a missing one and for what is no object.
     public subscript(key: String) -> JSONValue? { object?[key] }
 

@@ -72,16 +72,20 @@ struct JSONReader {
     }
 
     func long() throws(IcebergError) -> Int64 {
-        guard let integer = value.integer else { throw expected("an integer") }
+        guard let integer = value.integer else {
+            throw value.isBeyondInt64 ? outside(Int64.self) : expected("an integer")
+        }
         return integer
     }
 
     /// An identifier: 32 bits in the specification.
     func int() throws(IcebergError) -> Int {
-        guard let number = Int32(exactly: try long()) else {
-            throw fail("expected an integer from \(Int32.min) to \(Int32.max), found \(value.serializedString())")
-        }
+        guard !value.isBeyondInt64, let number = Int32(exactly: try long()) else { throw outside(Int32.self) }
         return Int(number)
+    }
+
+    private func outside<T: FixedWidthInteger>(_ type: T.Type) -> IcebergError {
+        fail("expected an integer from \(T.min) to \(T.max), found \(value.serializedString())")
     }
 
     func elements(max: Int = Limits.elementsMax) throws(IcebergError) -> [JSONReader] {

@@ -17,11 +17,26 @@ struct StoreRequest: Sendable {
 
     private static let uriBytesMax = 16 << 10
     private static let headersMax = 200
+    private static let regionBytesMax = 64
+
+    /// The store's own region is what is signed with; this is not to reach a log as anything but a word.
+    private static func isRegion(_ text: String) -> Bool {
+        (1...regionBytesMax).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+                default: false
+                }
+            }
+    }
 
     /// - Throws: `.badRequest` for what cannot be read; `.forbidden` for another host than the store's.
     init(_ body: JSONCursor, endpoint: StoreEndpoint) throws(CatalogError) {
         let (uri, method, provider) = try CatalogCall.reading { () throws(JSONError) -> (String, String, String?) in
-            _ = try body.member("region").string()
+            let region = try body.member("region")
+            guard Self.isRegion(try region.string()) else {
+                throw region.fail("a region is 1 to \(Self.regionBytesMax) letters, digits, \"-\", \"_\" and \".\"")
+            }
             return (
                 try body.member("uri").string(), try body.member("method").string(),
                 try body.optional("provider")?.string()

@@ -36,12 +36,22 @@ struct StoreRequestRules: Sendable {
         "list-type", "prefix", "delimiter", "continuation-token", "start-after", "max-keys", "encoding-type",
         "fetch-owner", "marker",
     ]
+    /// Those of them that are keys, or beginnings of keys.
+    private static let positions: Set<String> = ["prefix", "start-after", "marker"]
 
     private func bucketNeed(of request: StoreRequest, _ names: Set<String>) throws(CatalogError) -> Privilege {
         if request.method == "GET", names.isSubset(of: Self.listing) {
             let prefix = request.query.first { $0.name == "prefix" }?.value ?? ""
             guard Self.begins(prefix, "\(place.key)/") else {
                 throw CatalogError(.forbidden, "a list is signed for prefixes below \(place)/ only")
+            }
+            for (name, value) in request.query where Self.positions.contains(name) {
+                guard !Self.leadsElsewhere(value) else {
+                    throw CatalogError(
+                        .forbidden,
+                        "a list is not signed with a \(name) that has \".\", \"..\", backslashes or control characters in it"
+                    )
+                }
             }
             return .read
         }
@@ -104,7 +114,28 @@ struct StoreRequestRules: Sendable {
 
     private static let outside = CatalogError(.forbidden, "only requests for objects of this table are signed")
 
-    private func isInside(_ key: ObjectKey) -> Bool { Self.begins(key.rawValue, "\(place.key)/") }
+    private func isInside(_ key: ObjectKey) -> Bool {
+        Self.begins(key.rawValue, "\(place.key)/") && !Self.leadsElsewhere(key.rawValue)
+    }
+
+    /// Whether a store that cleans paths, or decodes them once more than it should, could take a key for one that lies
+    /// outside of the table.
+    private static func leadsElsewhere(_ key: String) -> Bool {
+        guard !key.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == 0x5C }) else { return true }
+        var text = key.lowercased()
+        for _ in 0..<decodingsMax {
+            guard !text.split(whereSeparator: { "/\\".contains($0) }).contains(where: { $0 == "." || $0 == ".." })
+            else { return true }
+            // Only these: names of partitions have other escapes in them, and broken ones.
+            let decoded = text.replacing("%2e", with: ".").replacing("%2f", with: "/").replacing("%5c", with: "\\")
+                .replacing("%25", with: "%")
+            guard decoded != text else { return false }
+            text = decoded
+        }
+        return true
+    }
+
+    private static let decodingsMax = 8
 
     /// By bytes: Swift's own comparison holds texts equal whose Unicode forms differ.
     private static func begins(_ text: String, _ prefix: String) -> Bool {

@@ -34,6 +34,9 @@ struct CommitGate: Sendable {
             case .setLocation(let location): admitted.append(.setLocation(try warehouse.resolve(location).uri))
             case .setProperties(let properties): admitted.append(.setProperties(try admit(properties)))
             case .addSnapshot(let snapshot): admitted.append(.addSnapshot(try admit(snapshot)))
+            case .addSchema(let schema):
+                try SchemaCheck.check(schema)
+                admitted.append(update)
             case .setStatistics(let file):
                 _ = try warehouse.resolve(file.path)
                 admitted.append(update)

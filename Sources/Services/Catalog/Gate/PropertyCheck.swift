@@ -5,7 +5,11 @@ import IcebergSpec
 enum PropertyCheck {
     static func check(_ properties: [String: String]) throws(CatalogError) {
         for (name, value) in properties {
-            if wholeNumbers.contains(name), Int64(value) == nil { throw refusal(name, value, "a whole number") }
+            if let least = wholeNumbers[name] {
+                guard let number = Int64(value), number >= least else {
+                    throw refusal(name, value, "a whole number from \(least) to \(Int64.max)")
+                }
+            }
             if let allowed = words[name], !allowed.contains(value.lowercased()) {
                 throw refusal(name, value, "one of \(allowed.joined(separator: ", "))")
             }
@@ -22,15 +26,17 @@ enum PropertyCheck {
         CatalogError(.badRequest, "the property \(name) is \"\(value.prefix(60))\"; engines expect \(allowed)")
     }
 
-    private static let wholeNumbers: Set<String> = [
-        "commit.retry.num-retries", "commit.retry.min-wait-ms", "commit.retry.max-wait-ms",
-        "commit.retry.total-timeout-ms", "commit.status-check.num-retries", "commit.manifest.target-size-bytes",
-        "commit.manifest.min-count-to-merge", "history.expire.max-snapshot-age-ms",
-        "history.expire.min-snapshots-to-keep", "history.expire.max-ref-age-ms",
-        "write.metadata.previous-versions-max", "write.target-file-size-bytes", "write.delete.target-file-size-bytes",
-        "write.parquet.row-group-size-bytes", "write.parquet.page-size-bytes", "write.parquet.page-row-limit",
-        "write.parquet.dict-size-bytes", "read.split.target-size", "read.split.planning-lookback",
-        "read.split.open-file-cost",
+    /// The least value of each.
+    private static let wholeNumbers: [String: Int64] = [
+        "commit.retry.num-retries": 0, "commit.retry.min-wait-ms": 0, "commit.retry.max-wait-ms": 0,
+        "commit.retry.total-timeout-ms": 0, "commit.status-check.num-retries": 0,
+        "commit.manifest.target-size-bytes": 1, "commit.manifest.min-count-to-merge": 0,
+        "history.expire.max-snapshot-age-ms": 0, "history.expire.min-snapshots-to-keep": 1,
+        "history.expire.max-ref-age-ms": 0, "write.metadata.previous-versions-max": 1,
+        "write.target-file-size-bytes": 1, "write.delete.target-file-size-bytes": 1,
+        "write.parquet.row-group-size-bytes": 1, "write.parquet.page-size-bytes": 1,
+        "write.parquet.page-row-limit": 1, "write.parquet.dict-size-bytes": 0, "read.split.target-size": 1,
+        "read.split.planning-lookback": 1, "read.split.open-file-cost": 0,
     ]
 
     private static let words: [String: [String]] = [

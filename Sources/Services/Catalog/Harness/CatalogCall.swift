@@ -46,6 +46,13 @@ struct CatalogCall: Sendable {
         return key
     }
 
+    /// Refuses query parameters that are not known.
+    func requireParameters(among allowed: [String]) throws(CatalogError) {
+        guard let unknown = request.query.first(where: { !allowed.contains($0.name) }) else { return }
+        let known = allowed.isEmpty ? "none are" : "allowed are \(allowed.joined(separator: ", "))"
+        throw CatalogError(.badRequest, "unknown query parameter \"\(unknown.name.prefix(60))\": here \(known)")
+    }
+
     /// The JSON object of the body. An empty body is an empty object.
     func body() throws(CatalogError) -> JSONCursor {
         guard !request.body.isEmpty else { return JSONCursor([:]) }

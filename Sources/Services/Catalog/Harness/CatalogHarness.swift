@@ -15,6 +15,8 @@ package struct CatalogHarness: Sendable {
         /// Whether `GET /v1/config` tells clients of it: those of the standard, and no others.
         let isStandard: Bool
         let need: RouteNeed
+        /// The query parameters it takes; nil for operations of the standard, whose clients may send more.
+        let parameters: [String]?
         let handler: Handler
 
         /// Whether a call changes the catalog; one that only looks is not kept from being repeated.
@@ -72,11 +74,17 @@ package struct CatalogHarness: Sendable {
     func standard(
         _ method: HTTPMethod, _ path: String, _ need: RouteNeed, _ handler: @escaping Handler
     ) -> Endpoint {
-        Endpoint(method: method, path: path, isStandard: true, need: need, handler: handler)
+        Endpoint(method: method, path: path, isStandard: true, need: need, parameters: nil, handler: handler)
     }
 
-    func extra(_ method: HTTPMethod, _ path: String, _ need: RouteNeed, _ handler: @escaping Handler) -> Endpoint {
-        Endpoint(method: method, path: path, isStandard: false, need: need, handler: handler)
+    /// - Parameter parameters: of the query; a call with another one is refused, since it would be answered as if that did
+    ///   not matter.
+    func extra(
+        _ method: HTTPMethod, _ path: String, _ need: RouteNeed, parameters: [String] = [],
+        _ handler: @escaping Handler
+    ) -> Endpoint {
+        Endpoint(
+            method: method, path: path, isStandard: false, need: need, parameters: parameters, handler: handler)
     }
 
     /// Answers a call of an endpoint, if its sender may make it.
@@ -87,6 +95,7 @@ package struct CatalogHarness: Sendable {
 
     /// Answers a call that its sender may make.
     func perform(_ endpoint: Endpoint, _ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        if let allowed = endpoint.parameters { try call.requireParameters(among: allowed) }
         guard endpoint.isMutation, let key = try call.idempotencyKey() else { return try await endpoint.handler(call) }
         let request = (name: "\(call.request.method) \(call.request.path)", fingerprint: call.request.fingerprint)
         try await service.refusals.replay(key, of: request)

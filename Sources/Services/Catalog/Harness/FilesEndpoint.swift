@@ -19,7 +19,7 @@ extension CatalogHarness {
         do {
             plan = try await ScanPlanner(loader: loader).plan(metadata)
         } catch {
-            throw CatalogError(error.isRetryable ? .serviceUnavailable : .internalError, error.message)
+            throw CatalogError(reading: error)
         }
         var listed: [JSONValue] = []
         var count = 0

@@ -10,8 +10,13 @@ extension CatalogHarness {
 
     var historyEndpoints: [Endpoint] {
         [
-            extra(.get, "audit", .administer) { (call) async throws(CatalogError) in try await audit(call) },
-            extra(.get, "events", .list) { (call) async throws(CatalogError) in try await events(call) },
+            extra(
+                .get, "audit", .administer,
+                parameters: ["namespace", "table", "principal", "operation", "since", "until", "limit", "pageToken"]
+            ) { (call) async throws(CatalogError) in try await audit(call) },
+            extra(.get, "events", .list, parameters: ["namespace", "table", "after", "limit", "wait"]) {
+                (call) async throws(CatalogError) in try await events(call)
+            },
         ]
     }
 

@@ -12,9 +12,10 @@ extension CatalogHarness {
                 let metadata = try await service.loadTable(try call.table()).file.metadata
                 return CatalogReply.json(Self.snapshots(of: metadata))
             },
-            extra(.get, "namespaces/{namespace}/tables/{table}/files", .read) { (call) async throws(CatalogError) in
-                try await files(call)
-            },
+            extra(
+                .get, "namespaces/{namespace}/tables/{table}/files", .read,
+                parameters: ["min_size", "max_size", "partition"]
+            ) { (call) async throws(CatalogError) in try await files(call) },
             extra(.post, "namespaces/{namespace}/tables/{table}/snapshots/expire", .maintain) {
                 (call) async throws(CatalogError) in try await expire(call)
             },

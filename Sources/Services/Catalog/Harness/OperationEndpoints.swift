@@ -26,14 +26,14 @@ extension CatalogHarness {
                 let health = try await service.health(of: identifier)
                 return CatalogReply.json(health.json(of: identifier, at: service.clock.now()))
             },
-            extra(.get, "costs", .administer) { (call) async throws(CatalogError) in
+            extra(.get, "costs", .administer, parameters: ["timeout_seconds"]) { (call) async throws(CatalogError) in
                 let seconds = try call.number("timeout_seconds", in: 1...CatalogLimits.operationSecondsMax)
                 return CatalogReply.json(
                     try await service.costs(
                         prices: costs.prices, requests: costs.requests(at: service.clock.now()),
                         milliseconds: seconds.map { $0 * 1_000 } ?? CatalogLimits.operationMillisecondsDefault))
             },
-            extra(.get, "namespaces/{namespace}/tables/{table}/transactions", .read) {
+            extra(.get, "namespaces/{namespace}/tables/{table}/transactions", .read, parameters: ["limit"]) {
                 (call) async throws(CatalogError) in
                 let limit = try call.number("limit", in: 1...CatalogLimits.transactionsListedMax) ?? 50
                 return CatalogReply.json(try await service.commits(of: try call.table(), limit: limit))

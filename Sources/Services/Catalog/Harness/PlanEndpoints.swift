@@ -26,16 +26,32 @@ extension CatalogHarness {
         let body = try call.body()
         let table = try await service.loadTable(try call.table())
         let request = try ScanRequest(body, of: table.file.metadata)
-        let (id, answer) = try await planning.plan(request, of: table.file.metadata)
+        let (id, answer): (String, ScanPlanning.Answer)
+        do {
+            (id, answer) = try await planning.plan(request, of: table.file.metadata)
+        } catch {
+            return try Self.failed(error)
+        }
         return try await completed(answer, of: table, call, id: id)
     }
 
     private func fetchPlan(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         let table = try await service.loadTable(try call.table())
-        guard let answer = try await planning.refetch(call.planID, of: table.file.metadata) else {
-            return CatalogReply.json(["status": "cancelled"])
+        let found: ScanPlanning.Answer?
+        do {
+            found = try await planning.refetch(call.planID, of: table.file.metadata)
+        } catch {
+            return try Self.failed(error)
         }
+        guard let answer = found else { return CatalogReply.json(["status": "cancelled"]) }
         return try await completed(answer, of: table, call, id: nil)
+    }
+
+    /// The answer to a scan of a table that is damaged (REST catalog: `FailedPlanningResult`); any other error is thrown on.
+    private static func failed(_ error: CatalogError) throws(CatalogError) -> HTTPResponse {
+        guard error.code == .unprocessable, var body = error.json.object else { throw error }
+        body["status"] = "failed"
+        return CatalogReply.json(.object(body))
     }
 
     private func fetchTasks(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {

@@ -54,7 +54,7 @@ extension CatalogService {
                 }
             }
         } catch {
-            throw CatalogError(error.isRetryable ? .serviceUnavailable : .internalError, error.message)
+            throw CatalogError(reading: error)
         }
         return health
     }

@@ -83,7 +83,8 @@ struct ScanPlanning: Sendable {
             let (scan, grammar) = try await stage(token.scan, extent, of: metadata)
             return try await fill(token.scan, scan, stretch, grammar, of: metadata)
         } catch {
-            guard error.code == .badRequest else { throw error }
+            // The specification knows no failed task: one of a damaged table cannot be had any more either.
+            guard error.code == .badRequest || error.code == .unprocessable else { throw error }
             throw CatalogError(.noSuchPlanTask, "the scan cannot be planned any more: \(error.message)")
         }
     }
@@ -116,7 +117,7 @@ struct ScanPlanning: Sendable {
         do {
             piece = try await scan.piece(stretch, filesMax: filesMax, rowsWanted: request.rowsWanted)
         } catch {
-            throw CatalogError(planning: error)
+            throw CatalogError(reading: error)
         }
         var answer = Answer(
             files: piece.files, schema: scan.schema, grammar: grammar, statisticsIDs: request.statisticsIDs)
@@ -141,7 +142,7 @@ struct ScanPlanning: Sendable {
                 metadata, extent, schema: schema, predicate: filter?.predicate, ignoringCase: request.ignoresCase)
             return (scan, filter?.grammar ?? .terms)
         } catch {
-            throw CatalogError(planning: error)
+            throw CatalogError(reading: error)
         }
     }
 
@@ -180,14 +181,4 @@ struct ScanPlanning: Sendable {
 extension TableMetadata {
     /// Tables of version 1 may have no UUID.
     fileprivate var planUUID: UUID { tableUUID ?? UUID(high: 0, low: 0) }
-}
-
-extension CatalogError {
-    init(planning error: TableError) {
-        switch error.code {
-        case .invalid: self.init(.badRequest, error.message)
-        case .store where error.isRetryable: self.init(.serviceUnavailable, error.message)
-        default: self.init(.internalError, "the scan cannot be planned: \(error.message)")
-        }
-    }
 }

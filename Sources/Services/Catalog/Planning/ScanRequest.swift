@@ -33,7 +33,11 @@ struct ScanRequest: Sendable {
             filter = try body.optional("filter")?.value
             ignoresCase = try body.optional("case-sensitive")?.bool() == false
             usesSnapshotSchema = try body.optional("use-snapshot-schema")?.bool() ?? false
-            rowsWanted = try body.optional("min-rows-requested")?.integer()
+            let rows = try body.optional("min-rows-requested")
+            rowsWanted = try rows?.integer()
+            if let rows, let rowsWanted, rowsWanted < 0 {
+                throw rows.fail("expected an integer from 0 to \(Int64.max), found \(rowsWanted)")
+            }
             snapshotID = try body.optional("snapshot-id")?.integer()
             ends = (
                 try body.optional("start-snapshot-id")?.integer(), try body.optional("end-snapshot-id")?.integer()

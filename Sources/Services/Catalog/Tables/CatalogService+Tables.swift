@@ -49,6 +49,7 @@ extension CatalogService {
         let chain = try RegisterChain.table(identifier)
         var creation = wanted.creation
         creation.properties = try gate.admit(creation.properties)
+        try SchemaCheck.check(creation.schema, takesIDs: false)
         if let location = creation.location { creation.location = try warehouse.resolve(location).uri }
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let head = try await registers.settledHead(chain)

@@ -88,6 +88,9 @@ extension CommitGate {
             switch update {
             case .setLocation(let location): admitted.append(.setLocation(try warehouse.resolve(location).uri))
             case .setProperties(let properties): admitted.append(.setProperties(try admit(properties)))
+            case .addSchema(let schema):
+                try SchemaCheck.check(schema)
+                admitted.append(update)
             default: admitted.append(update)
             }
         }

@@ -44,6 +44,7 @@ extension CatalogService {
     ) async throws(CatalogError) -> View {
         _ = try await namespaceProperties(identifier.namespace)
         let properties = try gate.admit(wanted.properties)
+        try SchemaCheck.check(wanted.schema)
         let given = try wanted.location.map { (text) throws(CatalogError) in try warehouse.resolve(text).uri }
         let chain = try RegisterChain.table(identifier)
         for _ in 0..<CatalogLimits.commitAttemptsMax {
