@@ -44,6 +44,8 @@ private final class UndecidedLog: RecordLog {
         await withCheckedContinuation { continuation in state.withLock { $0.waiting.append(continuation) } }
     }
 
+    func waitForSynced() async throws(LogError) { try await waitForQueued() }
+
     var status: WriteAheadLog.Status {
         WriteAheadLog.Status(
             bytes: 0, bytesMax: 1 << 20, segments: 1, firstSequence: 1, syncedThrough: 0, queuedRecords: 0,

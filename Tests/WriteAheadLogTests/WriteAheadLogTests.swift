@@ -270,6 +270,19 @@ struct WriteAheadLogTests {
         #expect(try records(WriteAheadLog(storage: storage.afterPowerLoss(extra: 0))).count == 3)
     }
 
+    @Test func `with an interval, who waits for the sync gets it at once`() async throws {
+        let storage = SimulatedStorage()
+        let log = try WriteAheadLog(storage: storage, configuration: configuration(.interval(milliseconds: 3_600_000)))
+        try log.start { _, _ in }
+        for number in 1...3 {
+            #expect(try await log.append(text(number)) == UInt64(number))
+            try await log.waitForSynced()
+            #expect(log.status.syncedThrough == UInt64(number))
+            #expect(try records(WriteAheadLog(storage: storage.afterPowerLoss(extra: 0))).count == number)
+        }
+        log.close()
+    }
+
     @Test func `a directory belongs to one process`() async throws {
         let path = "/tmp/log-test-\(SystemRandom().next())"
         defer { try? FileSystem.removeTree(path) }

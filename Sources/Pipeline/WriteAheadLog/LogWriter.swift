@@ -30,6 +30,9 @@ package final class LogWriter<Ticket>: TrimmedLog {
 
     package var status: LogStatus { state.status }
 
+    /// Whether all that was written would survive a power loss.
+    package var isSynced: Bool { state.unsynced.isEmpty }
+
     /// Queues a record and numbers it; a later `step` writes it.
     package func enqueue(_ payload: [UInt8], _ ticket: Ticket) throws(LogError) -> UInt64 {
         try state.enqueue(payload, ticket)

@@ -6,8 +6,10 @@ package protocol RecordLog: AnyObject, Sendable {
     func enqueue(
         _ payload: [UInt8], completion: @escaping WriteAheadLog.Completion
     ) throws(LogError) -> UInt64
-    /// Returns when everything queued so far is durable.
+    /// Returns when everything queued so far may be acknowledged: with `Sync.always`, when it is durable.
     func waitForQueued() async throws(LogError)
+    /// Returns when everything queued so far is durable, whatever the configuration says about waiting.
+    func waitForSynced() async throws(LogError)
     /// Durable records from `sequence` on, at least one if there is one, about `bytesMax` bytes.
     func records(from sequence: UInt64, bytesMax: Int) throws(LogError) -> [(UInt64, [UInt8])]
     /// Whether `trim` would free anything.

@@ -43,7 +43,14 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
     private var isHeld = false
     /// Records are gone from the queue, and not all who wait for them have been told.
     private var isTellingFailure = false
-    private var waiters: [(sequence: UInt64, completion: @Sendable (LogError?) -> Void)] = []
+    private var waiters: [Waiter] = []
+
+    private struct Waiter {
+        let sequence: UInt64
+        /// For the sync, and not the write alone.
+        let isForSync: Bool
+        let completion: @Sendable (LogError?) -> Void
+    }
 
     /// Opens the log, or makes one where there is none. Blocks. A log that was used opens on a full disk too.
     package init(
@@ -133,15 +140,20 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
         return try result.get()
     }
 
-    /// Returns when everything queued so far is durable.
-    package func waitForQueued() async throws(LogError) {
+    package func waitForQueued() async throws(LogError) { try await wait(isForSync: sync == .always) }
+
+    package func waitForSynced() async throws(LogError) { try await wait(isForSync: true) }
+
+    private func wait(isForSync: Bool) async throws(LogError) {
         let error: LogError? = await withCheckedContinuation { continuation in
             let now = locked { () -> LogError?? in
                 if case .poisoned(let why) = state.health { return .some(LogError(.poisoned, why)) }
                 let last = state.nextSequence - 1
-                let reached = state.syncsEveryGroup ? state.syncedThrough : state.writtenThrough
+                let reached = isForSync ? state.syncedThrough : state.writtenThrough
                 if reached >= last && !isTellingFailure { return .some(nil) }
-                waiters.append((last, { continuation.resume(returning: $0) }))
+                waiters.append(
+                    Waiter(sequence: last, isForSync: isForSync, completion: { continuation.resume(returning: $0) }))
+                pthread_cond_broadcast(condition)
                 return nil
             }
             if let now { continuation.resume(returning: now) }
@@ -195,7 +207,8 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
     private func dueSync() -> LogWork<Completion>? {
         guard case .interval(let milliseconds) = sync, let work = state.syncWork() else { return nil }
         let now = SystemClock().nanoseconds()
-        guard now &- lastSync >= UInt64(milliseconds) * 1_000_000 else { return nil }
+        let isAwaited = waiters.contains { $0.isForSync && $0.sequence <= state.writtenThrough }
+        guard isAwaited || now &- lastSync >= UInt64(milliseconds) * 1_000_000 else { return nil }
         lastSync = now
         return work
     }
@@ -232,9 +245,10 @@ package final class WriteAheadLog: TrimmedLog, @unchecked Sendable {
 
     private func takeWaiters(all: Bool) -> [@Sendable (LogError?) -> Void] {
         guard !waiters.isEmpty else { return [] }
-        let written = state.writtenThrough
-        let done = waiters.filter { all || $0.sequence <= written }.map(\.completion)
-        waiters.removeAll { all || $0.sequence <= written }
+        let (written, synced) = (state.writtenThrough, state.syncedThrough)
+        func isDone(_ waiter: Waiter) -> Bool { all || waiter.sequence <= (waiter.isForSync ? synced : written) }
+        let done = waiters.filter(isDone).map(\.completion)
+        waiters.removeAll(where: isDone)
         return done
     }
 

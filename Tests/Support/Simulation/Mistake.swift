@@ -25,6 +25,10 @@ package enum Mistake: String, CaseIterable, Sendable {
     case missingSync
     /// A sync that failed counts as done.
     case failedSyncIgnored
+    /// Syncing at intervals, every write puts the sync off.
+    case syncPutOff
+    /// Syncing at intervals, records go to the tables as soon as they are written.
+    case handedOnUnsynced
     /// The log's directory is not synced.
     case missingDirectorySync
     /// A torn tail is not cut off in the file.
@@ -54,6 +58,7 @@ package enum Mistake: String, CaseIterable, Sendable {
         case .tornTailKept, .keysNotKept, .missingSync, .failedSyncIgnored, .missingDirectorySync: .storage
         case .acknowledgeBeforeWrite, .forgottenDuplicates, .trimBeforeCommit, .reusedLogIdentity: .road
         case .endsForgotten: .copies
+        case .syncPutOff, .handedOnUnsynced: .interval
         case .passedOverForgotten, .claimTooWide: .leftOut
         default: .commits
         }

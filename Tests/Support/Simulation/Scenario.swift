@@ -4,6 +4,8 @@ package enum Scenario: String, CaseIterable, Sendable {
     case road
     /// One machine with many senders, whose power fails again and again.
     case storage
+    /// As `storage`, and the log is synced at intervals: a power loss may take what was acknowledged within the last one.
+    case interval
     /// Collectors, a compactor and others on one table, over a bad network; disks are good.
     case commits
     /// Collectors that find no table and make it, with all its columns and specs.
@@ -16,6 +18,9 @@ package enum Scenario: String, CaseIterable, Sendable {
     func decide(_ plan: inout SimulationPlan, _ random: SimulatedRandom) {
         switch self {
         case .road: break
+        case .interval:
+            Scenario.storage.decide(&plan, random)
+            plan.syncIntervalMilliseconds = random.pick([5, 20, 60])
         case .storage:
             plan.collectors = 1
             plan.clientsPerCollector = 4

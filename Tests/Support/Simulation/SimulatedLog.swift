@@ -10,7 +10,14 @@ package final class SimulatedLog: RecordLog, @unchecked Sendable {
     private let bug: Mistake?
     private var sink: WriteAheadLog.Sink = { _, _ in }
     private var waiters: [CheckedContinuation<LogError?, Never>] = []
+    /// Of the mistake `handedOnUnsynced`: what is not written yet.
+    private var early: [UInt64: [UInt8]] = [:]
     private var isScheduled = false
+    private let sync: WriteAheadLog.Sync
+    private var onPoison: @Sendable () -> Void = {}
+    /// The sync that is to come, where not every group is synced.
+    private var syncsPlanned = 0
+    private var isSyncPlanned = false
 
     /// Opens the log.
     package init(
@@ -18,16 +25,21 @@ package final class SimulatedLog: RecordLog, @unchecked Sendable {
         _ executor: SimulatedExecutor, _ random: SimulatedRandom, bug: Mistake? = nil
     ) throws(LogError) {
         writer = try LogWriter(storage: storage, configuration: configuration, identities)
+        sync = configuration.sync
         self.executor = executor
         self.random = random
         self.bug = bug
     }
 
     /// Every record that becomes durable from here on is given to `sink`, in order.
-    package func start(sink: @escaping WriteAheadLog.Sink) { self.sink = sink }
+    package func start(onPoison: @escaping @Sendable () -> Void, sink: @escaping WriteAheadLog.Sink) {
+        self.onPoison = onPoison
+        self.sink = sink
+    }
 
     package var identity: LogIdentity { writer.identity }
     package var status: WriteAheadLog.Status { writer.status }
+    package var isSynced: Bool { writer.isSynced }
 
     package func enqueue(
         _ payload: [UInt8], completion: @escaping WriteAheadLog.Completion
@@ -35,6 +47,7 @@ package final class SimulatedLog: RecordLog, @unchecked Sendable {
         let isEarly = bug == .acknowledgeBeforeWrite
         let ignored: WriteAheadLog.Completion = { _ in }
         let sequence = try writer.enqueue(payload, isEarly ? ignored : completion)
+        if bug == .handedOnUnsynced { early[sequence] = payload }
         if isEarly { completion(.success(sequence)) }
         if !isScheduled {
             isScheduled = true
@@ -50,11 +63,35 @@ package final class SimulatedLog: RecordLog, @unchecked Sendable {
     private func write() {
         isScheduled = false
         while writer.step() { tell() }
+        planSync()
+    }
+
+    /// An interval after the first record that waits for it.
+    private func planSync() {
+        guard case .interval(let milliseconds) = sync, !writer.isSynced else { return }
+        guard !isSyncPlanned || bug == .syncPutOff else { return }
+        isSyncPlanned = true
+        syncsPlanned += 1
+        let number = syncsPlanned
+        executor.spawn {
+            await self.executor.sleep(microseconds: Int64(milliseconds) * 1000)
+            guard number == self.syncsPlanned else { return }
+            self.isSyncPlanned = false
+            self.writer.sync()
+            self.tell()
+        }
     }
 
     private func tell() {
         let effects = writer.takeEffects()
-        for record in effects.durable { sink(record.sequence, record.payload) }
+        if bug == .handedOnUnsynced {
+            for case (_, .success(let sequence)) in effects.told {
+                if let payload = early.removeValue(forKey: sequence) { sink(sequence, payload) }
+            }
+        } else {
+            for record in effects.durable { sink(record.sequence, record.payload) }
+        }
+        if effects.failure != nil, status.poisoned != nil { onPoison() }
         for entry in effects.told { entry.ticket(entry.fate) }
         guard writer.status.queuedRecords == 0 || effects.failure != nil else { return }
         for waiter in waiters { waiter.resume(returning: effects.failure) }
@@ -65,6 +102,13 @@ package final class SimulatedLog: RecordLog, @unchecked Sendable {
         if let why = status.poisoned { throw LogError(.poisoned, why) }
         guard status.queuedRecords > 0 else { return }
         if let error = await withCheckedContinuation({ waiters.append($0) }) { throw error }
+    }
+
+    package func waitForSynced() async throws(LogError) {
+        try await waitForQueued()
+        writer.sync()
+        tell()
+        if let why = status.poisoned { throw LogError(.poisoned, why) }
     }
 
     package func records(from sequence: UInt64, bytesMax: Int) throws(LogError) -> [(UInt64, [UInt8])] {

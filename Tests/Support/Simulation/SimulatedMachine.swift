@@ -24,6 +24,7 @@ package final class SimulatedMachine: Sendable {
     /// There is another one with its log: one of the two has to give way.
     private let mayHalt: Bool
     private let isCutOffAtFirst: Bool
+    let promises: SimulatedPromises
 
     package init(
         _ name: String, _ disk: SimulatedDisk, _ world: SimulatedWorld, mayHalt: Bool, isCutOffAtFirst: Bool = false
@@ -33,6 +34,7 @@ package final class SimulatedMachine: Sendable {
         self.world = world
         self.mayHalt = mayHalt
         self.isCutOffAtFirst = isCutOffAtFirst
+        promises = SimulatedPromises(intervalMilliseconds: world.plan.syncIntervalMilliseconds)
     }
 
     package var hasHalted: Bool { state.withLock { $0.hasHalted } }
@@ -102,7 +104,12 @@ package final class SimulatedMachine: Sendable {
         let death: SimulatedProcess.Death = world.fates.chance(world.plan.powerLossPerThousand) ? .powerLoss : .kill
         let process = SimulatedProcess(
             "\(name).\(number)", steps: steps, death: death, isCutOff: isCutOffAtFirst && number == 1, world.trace)
-        process.onDeath { [disk] death in if death == .powerLoss { disk.losePower() } }
+        process.onDeath { [disk, promises, world] death in
+            let forgiven = promises.end(with: death, at: world.executor.now)
+            if !forgiven.isEmpty { world.trace.note("may lose \(forgiven.sorted().joined(separator: " "))") }
+            world.ledger.withLock { $0.forgiven.formUnion(forgiven) }
+            if death == .powerLoss { disk.losePower() }
+        }
         world.trace.note("\(process.name) starts")
         return process
     }
@@ -139,10 +146,14 @@ package final class SimulatedCollector: Sendable {
         let storage = machine.disk.mounted(by: process)
         var configuration = WriteAheadLog.Configuration()
         configuration.segmentBytesMax = world.plan.segmentBytes
+        if let milliseconds = world.plan.syncIntervalMilliseconds {
+            configuration.sync = .interval(milliseconds: milliseconds)
+        }
         let log = try SimulatedLog(
             storage: storage, configuration: configuration, identities: world.identities(of: machine.name),
             world.executor, world.programs, bug: world.bug)
         self.log = log
+        machine.promises.logWasOpened()
         let lives = try Self.lives(storage, log, world)
         let journal = DedupJournal(storage: storage)
         intake = EventIntake(
@@ -177,7 +188,9 @@ package final class SimulatedCollector: Sendable {
         let wait = world.plan.leavesSideTableOut ? world.fates.pick([0, 0, 60, 250, nil, nil]) : 0
         sideTableWait = world.isHealing ? 0 : wait
         if sideTableWait == 0 { feedSideTable() }
-        log.start { [pipeline] sequence, payload in pipeline.take(sequence, payload) }
+        log.start(
+            onPoison: { [promises = machine.promises] in promises.logHasFailed(at: world.executor.now) },
+            sink: { [pipeline] sequence, payload in pipeline.take(sequence, payload) })
     }
 
     private func feedSideTable() {
@@ -278,7 +291,8 @@ package final class SimulatedCollector: Sendable {
     /// Whether all that is durable is in the tables, as far as the pipeline has read.
     package var isDone: Bool {
         let (status, log) = (pipeline.status, log.status)
-        guard feedsAll, log.queuedRecords == 0, status.queuedBytes == 0, let committed = status.committedThrough,
+        guard feedsAll, self.log.isSynced, log.queuedRecords == 0, status.queuedBytes == 0,
+            let committed = status.committedThrough,
             committed >= log.syncedThrough
         else { return false }
         return status.others.allSatisfy {
@@ -294,8 +308,12 @@ package final class SimulatedCollector: Sendable {
             let reply = try await intake.accept(
                 EventRequest(contentType: "application/json", body: Array("[\(events.joined(separator: ","))]".utf8)),
                 context: EventContext(receivedAt: clock.now()))
-            return process.mayGoOn("answers \(reply.accepted) \(reply.duplicates)")
-                && reply.accepted + reply.duplicates == ids.count
+            guard process.mayGoOn("answers \(reply.accepted) \(reply.duplicates)"),
+                reply.accepted + reply.duplicates == ids.count
+            else { return false }
+            machine.promises.make(ids, at: world.executor.now)
+            world.ledger.withLock { $0.forgiven.subtract(ids) }
+            return true
         } catch {
             world.trace.note("\(process.name) refuses: \(error)")
             return false

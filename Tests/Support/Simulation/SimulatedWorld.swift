@@ -14,6 +14,8 @@ package final class SimulatedWorld: Sendable {
         package var acknowledged: Set<String> = []
         /// Ids of events that left the log while the second table was left out.
         package var passedOver: Set<String> = []
+        /// Ids of events that a power loss was allowed to take, though acknowledged.
+        package var forgiven: Set<String> = []
     }
 
     package let seed: UInt64

@@ -10,7 +10,8 @@ struct SimulationOracle: Sendable {
     let world: SimulatedWorld
 
     func judge() async {
-        let ledger = world.ledger.withLock { $0 }
+        var ledger = world.ledger.withLock { $0 }
+        ledger.acknowledged.subtract(ledger.forgiven)
         await judge(world.table, ledger)
         if let side = world.sideTable {
             await judge(

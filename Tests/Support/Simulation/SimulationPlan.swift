@@ -21,6 +21,8 @@ package struct SimulationPlan: Sendable {
     /// The clocks of the machines differ by up to this much.
     package var skewSeconds = 0
     package var segmentBytes = 4096
+    /// Between syncs of the log; nil when replies wait for theirs.
+    package var syncIntervalMilliseconds: Int?
     package var batchEvents = 1000
     package var batchAgeMilliseconds = 20
     package var manifestsToMerge = 100

@@ -163,12 +163,12 @@ package final class EventPipeline: Sendable {
 
     // MARK: - Flush and status
 
-    /// Brings everything that is durable by now into the tables. A halted one besides the event table is not waited for.
+    /// Brings everything that is acknowledged by now into the tables. A halted one besides the event table is not waited for.
     ///
     /// - Parameter type: counts and lists only the events of this type.
     /// - Throws: `.unavailable` when that has not happened within `timeoutMilliseconds`; it is still tried.
     package func flush(type: String? = nil, timeoutMilliseconds: Int) async throws -> Flushed {
-        try await log.waitForQueued()
+        try await log.waitForSynced()
         let through = log.status.syncedThrough
         let deadline = surroundings.milliseconds + Int64(timeoutMilliseconds)
         let others = tables.withLock { $0.all.filter { $0 !== events && $0.halted == nil } }
