@@ -186,6 +186,18 @@ struct QuarantineTests {
         try await counter.kill()
     }
 
+    @Test func `a refused element of a list is replayed as what it was there, and so refused`() async throws {
+        let world = try World()
+        let collector = try world.quarantining()
+        let nested = #"[{"event_type":"x"}]"#
+        for body in ["[\(nested)]", #"{"events":[\#(nested)]}"#, "[[]]", #"[{"events":\#(nested)}]"#] {
+            #expect(try await post(collector, body).rejections.count == 1)
+        }
+        let report = try await collector.quarantine(world).replay(Quarantine.Selection())
+        #expect(report.refused == 4 && report.replayed == 0)
+        try await collector.kill()
+    }
+
     @Test func `of two collectors one replays, and the other when that is in the tables`() async throws {
         let world = try World()
         let strict = try world.quarantining(isStrict: true)

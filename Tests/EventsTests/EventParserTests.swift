@@ -46,6 +46,27 @@ struct EventParserTests {
     }
 
     @Test(arguments: [
+        ("", ""), ("YQ==", "YQ=="), ("YQ", "YQ=="), ("YWI", "YWI="), ("YWJj", "YWJj"), ("_-8", "/+8="),
+        ("_-__", "/+//"),
+    ])
+    func `base64 is stored in the standard alphabet, padded`(sent: String, stored: String) throws {
+        let body = #"{"specversion":"1.0","id":"a","type":"t","source":"s","data_base64":"\#(sent)"}"#
+        let event = try #require(try events(parse(body)).first)
+        #expect(event.isBase64 && event.data == stored)
+    }
+
+    @Test(arguments: ["[\(minimal)]", "{\"events\":[\(minimal)]}", "[]", "5", "\(minimal),\(minimal)"])
+    func `what is to be one event is no list of them`(body: String) throws {
+        let parser = EventParser(secret: EventKeySecret(low: 1, high: 2))
+        func accepted(_ text: String) throws -> Int {
+            let request = EventRequest(contentType: "application/json", body: Array(text.utf8), isOneEvent: true)
+            return try parser.parse(request, at: now, Seeded()).accepted.count
+        }
+        do { #expect(try accepted(body) == 0) } catch { #expect(error is EventBodyError) }
+        #expect(try accepted(minimal) == 1 && accepted(#"{"event_type":"x"}"#) == 1)
+    }
+
+    @Test(arguments: [
         ("[\(minimal),\(minimal)]", "application/json", 2),
         ("[\(minimal)]", "application/cloudevents-batch+json", 1),
         ("[]", "application/cloudevents-batch+json", 0),

@@ -38,7 +38,9 @@ package struct EventParser: Sendable {
     ) throws(EventBodyError) -> EventBatch {
         switch try mode(of: request) {
         case .binary: return try parseBinary(request, at: now, random)
-        case .framed(let framing):
+        case .framed(let detected):
+            let isOne = request.isOneEvent && detected == CEVENTS_FRAMING_DETECT
+            let framing = isOne ? Int(CEVENTS_FRAMING_EVENT) : detected
             return try parseBody(
                 request.body, framing: framing, source: request.origin ?? Self.bareSource, at: now, random)
         }

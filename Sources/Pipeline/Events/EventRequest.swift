@@ -8,14 +8,18 @@ package struct EventRequest: Sendable {
     package var origin: String?
     /// Decompressed, as far as the sender said that it was compressed.
     package var body: [UInt8]
+    /// The body is one event out of a request, and no list of them whatever it looks like.
+    package let isOneEvent: Bool
 
     package init(
-        contentType: String?, attributes: [(name: String, value: String)] = [], origin: String? = nil, body: [UInt8]
+        contentType: String?, attributes: [(name: String, value: String)] = [], origin: String? = nil, body: [UInt8],
+        isOneEvent: Bool = false
     ) {
         self.contentType = contentType
         self.attributes = attributes
         self.origin = origin
         self.body = body
+        self.isOneEvent = isOneEvent
     }
 
     /// Whether the attributes are fields of the request, and the body is the data of one event as it is.

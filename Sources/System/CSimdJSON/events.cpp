@@ -441,6 +441,16 @@ class Reader {
         }
     }
 
+    // The same in the standard alphabet and padded, as every reader of the table decodes it.
+    text canonical_base64(text value) {
+        if (value.size() % 4 == 0 && value.find_first_of("-_") == text::npos) return value;
+        std::string &whole = next_string();
+        whole.assign(value);
+        for (char &c : whole) c = c == '-' ? '+' : c == '_' ? '/' : c;
+        whole.resize((whole.size() + 3) / 4 * 4, '=');
+        return whole;
+    }
+
     struct Fields {
         text id, type, source, subject, content_type, schema, data;
         int64_t time = 0;
@@ -536,6 +546,7 @@ class Reader {
             refusal.attribute = "data_base64";
             if (!string_of(*data_base64, fields.data, refusal.problem)) return false;
             if (!is_base64(fields.data)) return refuse(refusal, CEVENTS_INVALID_BASE64, "data_base64");
+            fields.data = canonical_base64(fields.data);
             fields.has_data = fields.is_base64 = true;
         } else if (data) {
             fields.has_data = true;
@@ -799,8 +810,9 @@ public:
         const char *at = skip_space(start, end);
         if (at == end) return not_json(offset, at);
         switch (options.framing) {
-        case CEVENTS_FRAMING_SINGLE: {
-            const char *stop = read_one(at, false);
+        case CEVENTS_FRAMING_SINGLE:
+        case CEVENTS_FRAMING_EVENT: {
+            const char *stop = read_one(at, options.framing == CEVENTS_FRAMING_EVENT);
             return stop ? finish(stop, offset) : not_json(offset, at);
         }
         case CEVENTS_FRAMING_BATCH:

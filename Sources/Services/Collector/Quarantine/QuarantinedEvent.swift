@@ -45,7 +45,7 @@ package struct QuarantinedEvent: Sendable {
         request = EventRequest(
             contentType: isEvent
                 ? Self.contentType(ofEventIn: contentType, isBinary: !attributes.isEmpty) : contentType,
-            attributes: attributes, origin: detail(Refusal.Name.origin), body: raw)
+            attributes: attributes, origin: detail(Refusal.Name.origin), body: raw, isOneEvent: isEvent)
     }
 
     /// The content type of one event out of a request of this type.

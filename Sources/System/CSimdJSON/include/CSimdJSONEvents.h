@@ -17,6 +17,8 @@ enum {
     CEVENTS_FRAMING_BATCH = 2,
     /// One JSON object a line; bare events are taken.
     CEVENTS_FRAMING_LINES = 3,
+    /// One object; a bare event is taken.
+    CEVENTS_FRAMING_EVENT = 4,
 };
 
 /// Why an event was refused; 0 when it was accepted.
