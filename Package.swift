@@ -54,7 +54,7 @@ let cLibraries: [CLibrary] = [
     .installed("CDuckDB", pkgConfig: "duckdb", apt: "libduckdb"),
     .shim("CSimdJSON", links: ["simdjson"]),
     .shim("CCurl", links: ["curl"]),
-    .shim("CMicroHTTPD", links: ["microhttpd"]),
+    .shim("CMicroHTTPD", links: ["microhttpd", "gnutls"]),
     .shim("CEpoll", links: []),
     .shim("CMalloc", links: []),
     .shim("CChecksums", links: []),

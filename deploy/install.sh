@@ -4,8 +4,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 packages=(
-    g++ pkg-config libcurl4-openssl-dev libzstd-dev libsnappy-dev libssl-dev zlib1g-dev libmicrohttpd-dev libsimdjson-dev
-    liblz4-dev libbrotli-dev libxxhash-dev libroaring-dev libmaxminddb-dev libre2-dev
+    g++ pkg-config libcurl4-openssl-dev libzstd-dev libsnappy-dev libssl-dev zlib1g-dev libmicrohttpd-dev libgnutls28-dev
+    libsimdjson-dev liblz4-dev libbrotli-dev libxxhash-dev libroaring-dev libmaxminddb-dev libre2-dev
     supervisor curl jq python3 python3-venv python3-pip tzdata unzip ca-certificates
 )
 duckdb_version=1.5.5

@@ -8,6 +8,7 @@ import json
 import random
 import re
 import resource
+import select
 import socket
 import ssl
 import subprocess
@@ -17,6 +18,7 @@ import time
 import pyarrow.dataset
 import pytest
 from suite import Suite, call, wait_until
+from support.prometheus import scrape
 
 KEY = "a-key-of-the-test"
 EVENT = {"specversion": "1.0", "type": "page.view", "source": "/abuse", "time": "2024-01-15T14:30:00Z", "data": {"page": "/home"}}
@@ -61,8 +63,10 @@ class Raw:
         return self.send(f"{HEAD}Content-Length: {len(body) if length is None else length}\r\n{extra}\r\n", body)
 
     def finish(self):
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_WR)
+        # To half-close TLS, Python would take it off.
+        if not isinstance(self.socket, ssl.SSLSocket):
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
         return self
 
     def fill(self):
@@ -257,6 +261,27 @@ def test_what_is_malformed_is_refused(worker, name):
             client.answered_or_refused(status)
         else:
             client.refused(status)
+
+
+# Of these the library says nothing at all, so that nothing can count them.
+UNTOLD = {"no request line", "a TLS record", "a space in the target"}
+REASONS = {400: "malformed", 413: "body_too_long", 414: "head_too_long", 431: "head_too_long", 505: "not_supported"}
+
+
+@pytest.mark.parametrize("name", sorted(BY_THE_SERVER))
+def test_what_the_library_refuses_by_itself_is_counted(worker, name):
+    request, status = MALFORMED[name]
+
+    def counted():
+        return scrape(worker)("http_requests_refused_total", reason=REASONS[status]) or 0
+
+    before = counted()
+    with Raw(worker.port) as client:
+        client.send(request, "GET /health HTTP/1.1\r\nHost: h\r\n\r\n").turned_down(status)
+    if name in UNTOLD:
+        assert counted() == before
+    else:
+        wait_until(lambda: counted() > before, "the refusal is counted", 5)
 
 
 def test_headers_without_end_are_cut_off(worker):
@@ -600,6 +625,28 @@ def test_https_under_load_loses_nothing(secure):
     files = [str(path) for path in secure.suite.directory.rglob("*.parquet") if "rejected" not in str(path)]
     found = pyarrow.dataset.dataset(files, format="parquet").to_table(columns=["id"])["id"].to_pylist()
     assert sorted(name for name in found if name.startswith("tls-")) == sorted(sent)
+
+
+def test_slow_senders_over_tls_are_told(secure):
+    """They get their 408 through TLS, and a proper end of it."""
+    slow = [Raw(secure.port, tls=secure.trust()).send(parts) for parts in (HEAD, f"{HEAD}Content-Length: 500\r\n\r\n") for _ in range(5)]
+    started = time.monotonic()
+    while time.monotonic() - started < 4.5:
+        time.sleep(0.3)
+        told = select.select([client.socket for client in slow], [], [], 0)[0]
+        for client in slow:
+            if client.socket not in told:
+                client.send("a")
+    for client in slow:
+        client.refused(408)
+        client.socket.close()
+
+
+def test_a_body_that_is_not_wanted_does_not_keep_the_refusal_from_tls_senders(secure):
+    for _ in range(5):
+        with Raw(secure.port, tls=secure.trust()) as client:
+            body = b"x" * 3_000_000
+            client.send(f"POST /events HTTP/1.1\r\nHost: h\r\nX-API-Key: wrong\r\nContent-Length: {len(body)}\r\n\r\n", body).refused(401)
 
 
 @pytest.mark.parametrize("version, works", [("-tls1", False), ("-tls1_1", False), ("-tls1_2", True), ("-tls1_3", True)])

@@ -166,13 +166,19 @@ final class EventLoop {
     }
 
     /// Tells a connection without a whole request why it is closed; what does not fit its buffer is not sent.
-    func refuse(descriptor: Int32, _ status: Int) {
+    func refuse(connection: OpaquePointer?, _ status: Int) {
+        guard let connection else { return }
         let response = setup.callbacks.refusal(HTTPRefusal(status, message(status)))
         var text = "HTTP/1.1 \(response.status) \(status == 408 ? "Request Timeout" : "Service Unavailable")\r\n"
         for field in response.headers.fields { text += "\(field.name): \(field.value)\r\n" }
         text += "Content-Length: \(response.body.count)\r\nConnection: close\r\n\r\n"
         let bytes = Array(text.utf8) + response.body
-        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        chttpd_tell(connection, bytes, bytes.count)
+    }
+
+    /// The library answers with a page of its own: all that is left is that it is counted, and logged.
+    func noteRefusal(_ status: Int) {
+        _ = setup.callbacks.refusal(HTTPRefusal(status, "libmicrohttpd could not read the request"))
     }
 
     private func message(_ status: Int) -> String {

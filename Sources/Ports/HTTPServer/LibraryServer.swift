@@ -37,9 +37,10 @@ final class LibraryServer: @unchecked Sendable {
         configuration.needs_body = { context, view in EventLoop.of(context).needsBody(view) }
         configuration.receive = { context, request, view in EventLoop.of(context).receive(request, view) }
         configuration.refuse = { context, request, status in EventLoop.of(context).refuse(request, Int(status)) }
-        configuration.refuse_raw = { context, descriptor, status in
-            EventLoop.of(context).refuse(descriptor: descriptor, Int(status))
+        configuration.refuse_raw = { context, connection, status in
+            EventLoop.of(context).refuse(connection: connection, Int(status))
         }
+        configuration.refused = { context, status in EventLoop.of(context).noteRefusal(Int(status)) }
         configuration.count = { context, what, change in
             EventLoop.of(context).setup.counters.count(what, by: change)
         }

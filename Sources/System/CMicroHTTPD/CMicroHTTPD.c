@@ -1,6 +1,7 @@
 #include "CMicroHTTPD.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -19,8 +20,8 @@ static const size_t DISCARD_BYTES_MAX = 64 << 20;
 
 enum { RESTING, READING_HEAD, READING_BODY, ANSWERING, ENDED };
 
-typedef struct connection {
-    struct connection *previous, *next; // newest first
+struct chttpd_connection {
+    struct chttpd_connection *previous, *next; // newest first
     chttpd_request *request;
     int descriptor;
     int phase;
@@ -29,7 +30,7 @@ typedef struct connection {
     bool is_proven; // has sent a whole request
     bool lingers;   // is answered before all that the peer sends is read
     char peer[INET6_ADDRSTRLEN];
-} connection;
+};
 
 struct chttpd_server {
     chttpd_configuration configuration;
@@ -39,7 +40,7 @@ struct chttpd_server {
     int epoll;
     int quiesced_socket;
     bool is_quiesced, is_stopping;
-    connection *newest, *oldest;
+    chttpd_connection *newest, *oldest;
 };
 
 enum { RECEIVING, WAITING, ANSWERED, ABANDONED };
@@ -47,7 +48,7 @@ enum { RECEIVING, WAITING, ANSWERED, ABANDONED };
 struct chttpd_request {
     chttpd_server *server;
     struct MHD_Connection *mhd;
-    connection *connection;
+    chttpd_connection *connection;
     char *target;
     size_t target_length;
     uint8_t *body;
@@ -74,14 +75,14 @@ static void count(chttpd_server *server, int what, long change) {
     server->configuration.count(server->context, what, change);
 }
 
-static void enter(connection *connection, int phase) {
+static void enter(chttpd_connection *connection, int phase) {
     if (!connection || connection->phase == ENDED) return;
     connection->phase = phase;
     connection->since = now_milliseconds();
 }
 
 // The library finds the end of the stream and closes.
-static void end(connection *connection) {
+static void end(chttpd_connection *connection) {
     connection->phase = ENDED;
     shutdown(connection->descriptor, SHUT_RDWR);
 }
@@ -140,7 +141,7 @@ static void *linger(void *argument) {
     return NULL;
 }
 
-static void linger_after_close(const connection *connection) {
+static void linger_after_close(const chttpd_connection *connection) {
     // All is sent, and the peer is to see that nothing more comes.
     shutdown(connection->descriptor, SHUT_WR);
     if (atomic_fetch_add(&lingering, 1) >= LINGERING_MAX) {
@@ -367,7 +368,7 @@ static void complete_request(void *context, struct MHD_Connection *mhd, void **s
     free(request);
 }
 
-static void describe_peer(connection *connection, const struct sockaddr *address) {
+static void describe_peer(chttpd_connection *connection, const struct sockaddr *address) {
     char *text = connection->peer;
     if (address && address->sa_family == AF_INET) {
         inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, text, sizeof connection->peer);
@@ -382,7 +383,7 @@ static void describe_peer(connection *connection, const struct sockaddr *address
 }
 
 static void connection_started(chttpd_server *server, struct MHD_Connection *mhd, void **state) {
-    connection *new = calloc(1, sizeof *new);
+    chttpd_connection *new = calloc(1, sizeof *new);
     *state = new;
     if (!new) return;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -398,19 +399,20 @@ static void connection_started(chttpd_server *server, struct MHD_Connection *mhd
     new->is_admitted = server->configuration.admit(server->context, new->peer);
     if (new->is_admitted) return;
     count(server, CHTTPD_TURNED_AWAY, 1);
-    if (!server->certificate) server->configuration.refuse_raw(server->context, new->descriptor, 503);
+    // No TLS session is there yet.
+    if (!server->certificate) server->configuration.refuse_raw(server->context, new, 503);
     end(new);
 }
 
 static void connection_closed(chttpd_server *server, void **state) {
-    connection *old = *state;
+    chttpd_connection *old = *state;
     if (!old) return;
     if (old->previous) old->previous->next = old->next; else server->newest = old->next;
     if (old->next) old->next->previous = old->previous; else server->oldest = old->previous;
     count(server, CHTTPD_CONNECTIONS, -1);
     if (old->is_admitted) server->configuration.leave(server->context, old->peer);
     // The library closes the descriptor after this.
-    if (old->lingers && !server->certificate) linger_after_close(old);
+    if (old->lingers) linger_after_close(old);
     free(old);
     *state = NULL;
 }
@@ -426,20 +428,26 @@ static size_t keep_escapes(void *context, struct MHD_Connection *mhd, char *text
     return strlen(text);
 }
 
-static void drop_message(void *context, const char *format, va_list arguments) {
-    (void)context, (void)format, (void)arguments;
+// The one word of the library's about a request that it refuses by itself, with a page of its own.
+static const char refusal_format[] = "Error processing request (HTTP response code is %u";
+
+static void hear(void *context, const char *format, va_list arguments) {
+    chttpd_server *server = context;
+    if (!server->context || strncmp(format, refusal_format, sizeof refusal_format - 1) != 0) return;
+    server->configuration.refused(server->context, (int)va_arg(arguments, unsigned));
+    count(server, CHTTPD_REFUSED, 1);
 }
 
 // MARK: - Time
 
-static bool is_too_slow(const chttpd_configuration *configuration, const connection *connection, uint64_t waited) {
+static bool is_too_slow(const chttpd_configuration *configuration, const chttpd_connection *connection, uint64_t waited) {
     size_t least = configuration->body_bytes_per_second_min;
     if (least == 0 || waited <= configuration->body_grace_seconds * 1000u || !connection->request) return false;
     size_t received = connection->request->body_length + connection->request->discarded;
     return received * 1000 / waited < least;
 }
 
-static bool is_late(const chttpd_configuration *configuration, const connection *connection, uint64_t now) {
+static bool is_late(const chttpd_configuration *configuration, const chttpd_connection *connection, uint64_t now) {
     uint64_t waited = now - connection->since;
     uint64_t head = configuration->header_timeout_seconds * 1000ull;
     switch (connection->phase) {
@@ -452,14 +460,26 @@ static bool is_late(const chttpd_configuration *configuration, const connection 
     }
 }
 
+void chttpd_tell(chttpd_connection *connection, const uint8_t *bytes, size_t count) {
+    const union MHD_ConnectionInfo *info =
+        connection->request ? MHD_get_connection_info(connection->request->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION) : NULL;
+    if (!info || !info->tls_session) {
+        send(connection->descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+        return;
+    }
+    // The handshake is done, or no request line could have come; neither call waits.
+    gnutls_record_send(info->tls_session, bytes, count);
+    gnutls_bye(info->tls_session, GNUTLS_SHUT_WR);
+}
+
 void chttpd_sweep(chttpd_server *server) {
     uint64_t now = now_milliseconds();
-    for (connection *each = server->newest; each; each = each->next) {
+    for (chttpd_connection *each = server->newest; each; each = each->next) {
         if (!is_late(&server->configuration, each, now)) continue;
         if (each->phase != RESTING) {
             count(server, CHTTPD_TIMED_OUT, 1);
             // The library has sent nothing of an answer yet.
-            if (!server->certificate) server->configuration.refuse_raw(server->context, each->descriptor, 408);
+            server->configuration.refuse_raw(server->context, each, 408);
         }
         end(each);
     }
@@ -469,7 +489,7 @@ size_t chttpd_evict(chttpd_server *server, size_t wanted) {
     uint64_t now = now_milliseconds();
     size_t evicted = 0;
     for (int proven = 0; proven < 2; proven++) {
-        for (connection *each = server->oldest; each && evicted < wanted; each = each->previous) {
+        for (chttpd_connection *each = server->oldest; each && evicted < wanted; each = each->previous) {
             if (each->phase > READING_HEAD || each->is_proven != (proven == 1)) continue;
             // One that came this moment has had no chance yet.
             if (now - each->since <= SPARED_MILLISECONDS || !each->is_admitted) continue;
@@ -507,7 +527,7 @@ chttpd_server *chttpd_start(const chttpd_configuration *configuration) {
     size_t memory = configuration->header_bytes_max + 16384;
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, answer, server,
-        MHD_OPTION_EXTERNAL_LOGGER, drop_message, NULL,
+        MHD_OPTION_EXTERNAL_LOGGER, hear, server,
         MHD_OPTION_LISTEN_SOCKET, configuration->listen_socket,
         MHD_OPTION_CONNECTION_LIMIT, configuration->connections_max,
         MHD_OPTION_CONNECTION_TIMEOUT, configuration->idle_timeout_seconds,
@@ -551,7 +571,7 @@ void chttpd_quiesce(chttpd_server *server) {
     if (server->is_quiesced) return;
     server->is_quiesced = true;
     server->quiesced_socket = MHD_quiesce_daemon(server->daemon);
-    for (connection *each = server->newest; each; each = each->next) {
+    for (chttpd_connection *each = server->newest; each; each = each->next) {
         if (each->phase == RESTING) end(each);
     }
 }
@@ -560,7 +580,7 @@ void chttpd_stop(chttpd_server *server) {
     chttpd_quiesce(server);
     server->is_stopping = true;
     // The library must not be stopped while a connection is suspended.
-    for (connection *each = server->newest; each; each = each->next) {
+    for (chttpd_connection *each = server->newest; each; each = each->next) {
         if (!each->request || each->request->state != WAITING) continue;
         each->request->state = ABANDONED;
         MHD_resume_connection(each->request->mhd);

@@ -10,6 +10,7 @@
 
 typedef struct chttpd_server chttpd_server;
 typedef struct chttpd_request chttpd_request;
+typedef struct chttpd_connection chttpd_connection;
 
 typedef struct {
     const char *name;
@@ -67,8 +68,10 @@ typedef struct {
     void (*receive)(void *context, chttpd_request *request, const chttpd_request_view *view);
     // A request the server itself refuses: to be answered by `chttpd_respond` before this returns.
     void (*refuse)(void *context, chttpd_request *request, int status);
-    // A connection that is closed without a request having come whole: may be told why, in bytes written to it.
-    void (*refuse_raw)(void *context, int descriptor, int status);
+    // A connection that is closed without a request having come whole: may be told why, by `chttpd_tell`.
+    void (*refuse_raw)(void *context, chttpd_connection *connection, int status);
+    // The library itself refused a request, in its own words, with this status.
+    void (*refused)(void *context, int status);
     void (*count)(void *context, int what, long change);
 } chttpd_configuration;
 
@@ -94,3 +97,6 @@ void chttpd_stop(chttpd_server *server);
 // Answers a request, exactly once for each. `headers` is `name NUL value NUL` again and again. The bytes are copied.
 void chttpd_respond(chttpd_request *request, int status, const char *headers, size_t headers_length,
                     const uint8_t *body, size_t body_length);
+
+// Writes to a connection, through TLS where that is spoken; what does not fit its buffer is not sent. Only in `refuse_raw`.
+void chttpd_tell(chttpd_connection *connection, const uint8_t *bytes, size_t count);
