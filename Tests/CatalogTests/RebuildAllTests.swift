@@ -97,6 +97,22 @@ import Testing
         #expect(names(try await rebuild(live, #"{"include_dropped": true}"#), "registered").contains("dropped"))
     }
 
+    @Test func `engines that delete orphans see no record, and records of the former name are read`() async throws {
+        let live = try await tables()
+        let bucket = live.fixture.sourceBucket
+        let records = try await live.keys(bucket).filter { $0.rawValue.hasSuffix(NameRecord.fileName) }
+        #expect(!records.isEmpty && records.allSatisfy { $0.rawValue.hasSuffix("/metadata/.catalog-name.json") })
+        for key in records {
+            let bytes = try await live.store.get(ObjectLocation(bucket: bucket, key: key), range: nil).bytes
+            let former = try ObjectKey(key.rawValue.replacing("/.catalog-name", with: "/catalog-name"))
+            _ = try await live.store.put(
+                ObjectLocation(bucket: bucket, key: former), bytes, condition: .always, contentType: nil)
+        }
+        try await live.store.delete(bucket, records)
+        try await loseCatalog(live)
+        #expect(names(try await rebuild(live), "registered") == ["events", "orders 2024", "renamed"])
+    }
+
     @Test func `without records the claims know the names, and without those the paths`() async throws {
         let live = try await tables()
         let keys = try await live.keys(live.fixture.sourceBucket)

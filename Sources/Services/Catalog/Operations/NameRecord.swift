@@ -4,26 +4,32 @@ import JSONFormat
 import ObjectStore
 
 /// What a table or view is called, kept beside its metadata so that it can be found again when the catalog's own bucket
-/// is lost: `<location>/metadata/catalog-name.json`.
+/// is lost: `<location>/metadata/.catalog-name.json`. The point hides it from engines that delete what no metadata names.
 ///
 /// Nothing relies on it while there are registers. It is put when a location is claimed (create, register, rename, move) and when
 /// something is dropped, best effort: what it says of a name may be late, and counts only for the UUID it states.
 struct NameRecord: Hashable, Sendable {
-    static let fileName = "catalog-name.json"
+    static let fileName = ".catalog-name.json"
+    /// What it was called at first.
+    private static let formerName = "catalog-name.json"
 
     let identifier: TableIdentifier
     let uuid: String
     let isDropped: Bool
     let time: Timestamp
 
-    static func place(of location: ObjectLocation) throws(ObjectStoreError) -> ObjectLocation {
-        ObjectLocation(bucket: location.bucket, key: try ObjectKey("\(location.key)/metadata/\(fileName)"))
+    /// Where it lies; one that was kept at first lies at the second.
+    static func places(of location: ObjectLocation) throws(ObjectStoreError) -> [ObjectLocation] {
+        try [fileName, formerName].map { (name) throws(ObjectStoreError) in
+            ObjectLocation(bucket: location.bucket, key: try ObjectKey("\(location.key)/metadata/\(name)"))
+        }
     }
 
     func write(at location: ObjectLocation, in store: any ObjectStore) async {
         do throws(ObjectStoreError) {
             _ = try await store.put(
-                try Self.place(of: location), json.serialized(), condition: .always, contentType: "application/json")
+                try Self.places(of: location)[0], json.serialized(), condition: .always, contentType: "application/json"
+            )
         } catch {
             return
         }
@@ -34,8 +40,10 @@ struct NameRecord: Hashable, Sendable {
         at location: ObjectLocation, in store: any ObjectStore
     ) async throws(CatalogError) -> NameRecord? {
         do {
-            let object = try await store.get(try place(of: location), range: nil)
-            return try NameRecord(json: try JSONValue.parse(object.bytes))
+            for place in try places(of: location) where try await store.head(place) != nil {
+                return try NameRecord(json: try JSONValue.parse(try await store.get(place, range: nil).bytes))
+            }
+            return nil
         } catch let error as ObjectStoreError {
             if error.code == .notFound { return nil }
             throw CatalogError(.serviceUnavailable, error.message)
@@ -70,8 +78,7 @@ extension CatalogService {
             guard let record = try await NameRecord.read(at: place, in: warehouse.store),
                 record.uuid == state.tableUUID
             else { return }
-            let object = try NameRecord.place(of: place)
-            try await warehouse.store.delete(object.bucket, [object.key])
+            try await warehouse.store.delete(place.bucket, try NameRecord.places(of: place).map(\.key))
         } catch {
             return
         }
