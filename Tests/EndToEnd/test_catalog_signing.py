@@ -38,7 +38,10 @@ def load(lake, name, delegation="remote-signing", token=ADMIN):
 
 def client(lake, name, token=ADMIN):
     """boto3 without keys, whose requests PyIceberg's signer has signed."""
-    table = load(lake, name, token=token)
+    return signing(lake, load(lake, name, token=token), token)
+
+
+def signing(lake, table, token=ADMIN):
     config = table["config"]
     assert config["s3.remote-signing-enabled"] == "true" and "s3.secret-access-key" not in config
     signer = S3V4RestSigner({"uri": lake.catalog.url, "token": token} | config)
@@ -109,3 +112,50 @@ def test_vended_keys_go_before_signatures_and_signatures_are_only_for_those_who_
     assert load(lake, "t", "vended-credentials,remote-signing")["config"].get("s3.remote-signing-enabled") is None
     assert "remote-signing-config" not in load(lake, "t", "vended-credentials")
     assert load(lake, "t")["remote-signing-config"] == {"properties": {}, "headers": {}}
+
+
+def make(lake, name, **members):
+    schema = {"type": "struct", "fields": [{"id": 1, "name": "id", "type": "long", "required": False}]}
+    headers = bearer(ADMIN) | {"X-Iceberg-Access-Delegation": "remote-signing"}
+    made = suite.call("POST", f"{lake.catalog.url}/v1/namespaces/db/tables", {"name": name, "schema": schema} | members, headers)
+    assert made.status == 200, made
+    return made.json
+
+
+def test_a_staged_table_s_files_are_written_before_it_is_made(lake):
+    """As by CREATE TABLE AS SELECT of Iceberg's Java library."""
+    staged = make(lake, "staged", **{"stage-create": True})
+    s3, location = signing(lake, staged)
+    s3.put_object(Bucket=BUCKET, Key=f"{location}/data/a", Body=b"early")
+    assert s3.get_object(Bucket=BUCKET, Key=f"{location}/data/a")["Body"].read() == b"early"
+    with pytest.raises(SignError):
+        s3.put_object(Bucket=BUCKET, Key="db/elsewhere/data/a", Body=b"x")
+    endpoint = staged["config"]["s3.signer.endpoint"]
+    path, token = endpoint.split("?staged=")
+    for wrong in (path, f"{path}?staged=", f"{path}?staged={token[:-2]}AA", endpoint.replace("/staged/", "/other/")):
+        other, _ = signing(lake, staged | {"config": staged["config"] | {"s3.signer.endpoint": wrong}})
+        with pytest.raises(SignError):
+            other.get_object(Bucket=BUCKET, Key=f"{location}/data/a")
+    # Made by another: the place is that table's, which the token says nothing of.
+    made = make(lake, "staged")
+    if made["metadata"]["location"] != staged["metadata"]["location"]:
+        with pytest.raises(SignError):
+            s3.get_object(Bucket=BUCKET, Key=f"{location}/data/a")
+
+
+def test_a_dropped_table_s_files_are_read_and_deleted_by_who_may_drop(lake):
+    """As by DROP TABLE … PURGE of Spark, which drops the table and then deletes its files by itself."""
+    table = make(lake, "dropped")
+    s3, location = signing(lake, table)
+    reader, _ = signing(lake, table, READER)
+    s3.put_object(Bucket=BUCKET, Key=f"{location}/data/a", Body=b"body")
+    dropped = suite.call("DELETE", f"{lake.catalog.url}/v1/namespaces/db/tables/dropped", headers=bearer(ADMIN))
+    assert dropped.status == 204, dropped
+    assert reader.get_object(Bucket=BUCKET, Key=f"{location}/data/a")["Body"].read() == b"body"
+    with pytest.raises(SignError):
+        reader.delete_object(Bucket=BUCKET, Key=f"{location}/data/a")
+    s3.delete_object(Bucket=BUCKET, Key=f"{location}/data/a")
+    # Its name is another's, and so is what is signed for it.
+    make(lake, "dropped")
+    with pytest.raises(SignError):
+        s3.get_object(Bucket=BUCKET, Key=f"{location}/metadata/x")

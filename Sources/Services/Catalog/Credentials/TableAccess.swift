@@ -41,23 +41,30 @@ extension CatalogHarness {
 
     /// Access to a table by the means the client asks for: credentials before signing, where both are possible.
     ///
+    /// - Parameter isStaged: the table is not made yet.
     /// - Throws: `.serviceUnavailable` when credentials are asked for and cannot be had.
     func access(
-        to identifier: TableIdentifier, _ metadata: TableMetadata, _ call: CatalogCall
+        to identifier: TableIdentifier, _ metadata: TableMetadata, isStaged: Bool = false, _ call: CatalogCall
     ) async throws(CatalogError) -> TableAccess {
         var access = TableAccess(config: tableConfig(metadata.properties))
         let asked = Delegation.asked(call.request)
+        func address(_ operation: String, _ isStaged: Bool) async throws(CatalogError) -> String {
+            let address = "v1/\(identifier.urlPath)/\(operation)"
+            guard isStaged else { return address }
+            let token = try await stagedToken(for: identifier, metadata.location)
+            return "\(address)?\(StagedPlace.parameter)=\(token)"
+        }
         if asked.contains(.vendedCredentials) {
             access.credentials = try await credentials(for: identifier, metadata.location, call)
             // Older clients look for credentials among the settings.
             for credential in access.credentials { access.config.merge(credential.config) { $1 } }
             if access.credentials.contains(where: { $0.config["s3.session-token-expires-at-ms"] != nil }) {
-                access.config["client.refresh-credentials-endpoint"] = "v1/\(identifier.urlPath)/credentials"
+                access.config["client.refresh-credentials-endpoint"] = try await address("credentials", isStaged)
             }
         }
         if asked.contains(.remoteSigning), access.credentials.isEmpty, signer != nil {
             access.isSigned = true
-            let endpoint = "v1/\(identifier.urlPath)/sign"
+            let endpoint = try await address("sign", isStaged)
             access.config["s3.remote-signing-enabled"] = "true"
             access.config["signer.endpoint"] = endpoint
             access.config["s3.signer.endpoint"] = endpoint
@@ -74,10 +81,10 @@ extension CatalogHarness {
 
     /// As `access`, after a change that has taken place: what cannot be had is left out.
     func accessAfterChange(
-        to identifier: TableIdentifier, _ metadata: TableMetadata, _ call: CatalogCall
+        to identifier: TableIdentifier, _ metadata: TableMetadata, isStaged: Bool = false, _ call: CatalogCall
     ) async -> TableAccess {
         do {
-            return try await access(to: identifier, metadata, call)
+            return try await access(to: identifier, metadata, isStaged: isStaged, call)
         } catch {
             return TableAccess(config: tableConfig(metadata.properties))
         }

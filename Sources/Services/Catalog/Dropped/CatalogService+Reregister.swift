@@ -50,7 +50,7 @@ extension CatalogService {
 
     /// The last table that a register named before `head`, which names none, and what ended it. Cost: a read for each
     /// version since.
-    private func lastEnd(
+    func lastEnd(
         before head: RegisterHead
     ) async throws(CatalogError) -> (state: TableState, operation: String)? {
         var end = head

@@ -9,8 +9,9 @@ extension CatalogHarness {
         [
             standard(.get, "namespaces/{namespace}/tables/{table}/credentials", .read) {
                 (call) async throws(CatalogError) in
-                let table = try await service.loadTable(try call.table())
-                let credentials = try await credentials(for: table.identifier, table.file.metadata.location, call)
+                let identifier = try call.table()
+                let credentials = try await credentials(
+                    for: identifier, try await location(of: identifier, call), call)
                 let access = TableAccess(config: [:], credentials: credentials)
                 var response = CatalogReply.json(["storage-credentials": access.credentialsJSON ?? []])
                 response.headers["Cache-Control"] = "no-store"
@@ -25,19 +26,33 @@ extension CatalogHarness {
     private func sign(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         let body = try call.body()
         let identifier = try call.table()
-        let metadata = try await service.loadTable(identifier).file.metadata
+        let (location, writing) = try await signable(identifier, call)
         guard let signer else {
             throw CatalogError(.badRequest, "this catalog signs no requests: its store is no S3, or signing is off")
         }
         let request = try StoreRequest(body, endpoint: signer.endpoint)
-        let place = try service.warehouse.resolve(metadata.location).place
+        let place = try service.warehouse.resolve(location).place
         let need = try StoreRequestRules(place: place).need(of: request)
-        try await call.rights.require(Need(need, on: .table(identifier)))
+        try await call.rights.require(Need(need == .write ? writing : need, on: .table(identifier)))
         let signed = try signer.sign(request)
         var headers = JSONObject()
         for header in signed.headers { headers[header.name] = [.string(header.value)] }
         var response = CatalogReply.json(["uri": .string(signed.uri), "headers": .object(headers)])
         response.headers["Cache-Control"] = "no-store"
         return response
+    }
+
+    /// Where requests are signed for a table, and what it takes to change anything there.
+    private func signable(
+        _ identifier: TableIdentifier, _ call: CatalogCall
+    ) async throws(CatalogError) -> (location: String, writing: Privilege) {
+        do throws(CatalogError) {
+            return (try await location(of: identifier, call), .write)
+        } catch {
+            guard error.code == .noSuchTable,
+                let location = try await service.locationBeforeDrop(of: identifier)
+            else { throw error }
+            return (location, .maintain)
+        }
     }
 }

@@ -64,7 +64,7 @@ extension CatalogHarness {
         let creation = CatalogService.Creation(creation: try Self.creation(body), isStaged: isStaged)
         let (metadata, table) = try await service.createTable(identifier, creation, call.context)
         if let table { return await made(table, call) }
-        let access = await accessAfterChange(to: identifier, metadata, call)
+        let access = await accessAfterChange(to: identifier, metadata, isStaged: true, call)
         return CatalogReply.json(
             bytes: TableDocument.document(
                 location: nil, metadata: metadata.json.serialized(), properties: metadata.properties, access))

@@ -11,7 +11,7 @@ import ObjectStore
 /// tasks, each for a stretch of its manifests, and a stretch that proves too long ends in another task.
 struct ScanPlanning: Sendable {
     private let planner: ScanPlanner
-    private let key: SigningKey
+    let key: SigningKey
 
     init(loader: ManifestLoader, key: SigningKey) {
         planner = ScanPlanner(loader: loader)
