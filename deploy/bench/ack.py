@@ -4,6 +4,8 @@ log before its 202; beside an empty handler of libmicrohttpd with the same gener
 connections, and with epoll and 64 (its internal thread stands still with more than 128 that are active); the faster one counts.
 
     bench.sh ack [--connections 256] [--seconds 8] [--runs 3] [--environment NAME=VALUE]…
+    bench.sh ack --beside DIRECTORY     what a request costs this collector and that of DIRECTORY, run at the same time: a busy
+                                        machine slows both alike
 """
 
 import argparse
@@ -108,18 +110,60 @@ def one_run(options, body, environment, number):
         }
 
 
+def once(options, body, environment):
+    """The collector alone, as fast as it goes."""
+    with Suite("local", LOG_LEVEL="warn", **environment).start("catalog", "collector") as suite:
+        pid = suite.collector.process.pid
+        before = processor_seconds(pid)
+        result = load(suite.collector.port, body, options.connections, options.seconds)
+        suite.flush()
+        used = processor_seconds(pid) - before
+        rows = int(suite.table().current_snapshot().summary["total-records"])
+        return {"processor_microseconds_per_request": used / rows * 1e6, "peak_memory": status(pid, "VmHWM"),
+                "rate": result["requests_per_second"], "p99": result["latency_ms"]["p99"]}
+
+
+def beside(options):
+    """Pairs of runs of this build and another one, at the same time."""
+    command = [sys.executable, __file__, "--once", "--connections", str(options.connections), "--seconds", str(options.seconds)]
+    for pair in options.environment:
+        command += ["--environment", pair]
+    print(f"{'':<12} {'µs a request':>14} {'peak MB':>10} {'requests/s':>12} {'p99 ms':>10}")
+    totals = {"this build": [], "the other": []}
+    for _ in range(options.runs):
+        builds = {"this build": str(BINARIES), "the other": options.beside}
+        runs = {
+            name: subprocess.Popen(command, env=os.environ | {"ANALYTICS_BINARIES": binaries}, stdout=subprocess.PIPE, text=True)
+            for name, binaries in builds.items()}
+        for name, run in runs.items():
+            text, _ = run.communicate()
+            assert run.returncode == 0, name
+            result = json.loads(text)
+            totals[name].append(result["processor_microseconds_per_request"])
+            print(f"{name:<12} {totals[name][-1]:>14.1f} {result['peak_memory'] / 1e6:>10,.0f} {result['rate']:>12,.0f} {result['p99']:>10.1f}")
+    ratios = [this / other for this, other in zip(*totals.values())]
+    print(f"{'ratio':<12} {statistics.median(ratios):>14.3f}   median of {options.runs}, {min(ratios):.3f} to {max(ratios):.3f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connections", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--environment", action="append", default=[])
+    parser.add_argument("--beside", metavar="DIRECTORY", help="binaries of another build")
+    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.beside:
+        return beside(options)
     environment = dict(pair.split("=", 1) for pair in options.environment)
     results = []
     with tempfile.TemporaryDirectory() as directory:
         body = pathlib.Path(directory) / "event.json"
         body.write_text(json.dumps(EVENT))
+        if options.once:
+            print(json.dumps(once(options, body, environment)))
+            return
         for number in range(options.runs):
             results.append(one_run(options, body, environment, number))
             print(json.dumps(results[-1]), file=sys.stderr)

@@ -17,7 +17,7 @@ enum RequestShape {
             guard isToken(field.name) else {
                 throw .badRequest("a header field has no name, or one with characters that names do not have")
             }
-            if field.name.utf8.count == 4, field.name.lowercased() == "host" { hosts += 1 }
+            if field.name.utf8.count == 4, field.begins("host") { hosts += 1 }
         }
         guard hosts <= 1 else { throw .badRequest("the request has two Host fields") }
     }

@@ -31,11 +31,13 @@ package struct EventRequest: Sendable {
 
     /// Whether `contentType` begins with `prefix`, which is in lowercase, in any case. Without allocation.
     static func begins(_ contentType: String, _ prefix: String) -> Bool {
-        var wanted = prefix.utf8.makeIterator()
-        for byte in contentType.utf8.drop(while: { $0 == 0x20 }) {
-            guard let next = wanted.next() else { return true }
-            guard byte | (byte >= 0x41 && byte <= 0x5A ? 0x20 : 0) == next else { return false }
+        var contentType = contentType
+        return contentType.withUTF8 { bytes in
+            let rest = bytes.drop { $0 == 0x20 }
+            guard rest.count >= prefix.utf8.count else { return false }
+            return zip(rest, prefix.utf8).allSatisfy { byte, wanted in
+                byte | (byte >= 0x41 && byte <= 0x5A ? 0x20 : 0) == wanted
+            }
         }
-        return wanted.next() == nil
     }
 }

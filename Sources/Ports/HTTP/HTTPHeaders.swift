@@ -3,6 +3,15 @@ public struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     public struct Field: Hashable, Sendable {
         public let name: String
         public let value: String
+
+        /// Whether the name begins with `prefix`, which is in lowercase.
+        public func begins(_ prefix: String) -> Bool {
+            var name = name.utf8.makeIterator()
+            for byte in prefix.utf8 {
+                guard let next = name.next(), HTTPHeaders.lower(next) == byte else { return false }
+            }
+            return true
+        }
     }
 
     public private(set) var fields: [Field] = []
@@ -12,6 +21,9 @@ public struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     public init(dictionaryLiteral elements: (String, String)...) {
         for (name, value) in elements { append(name, value) }
     }
+
+    /// Makes room for `count` fields.
+    public mutating func reserveCapacity(_ count: Int) { fields.reserveCapacity(count) }
 
     /// The first value of `name`; setting replaces every field of that name.
     public subscript(name: String) -> String? {

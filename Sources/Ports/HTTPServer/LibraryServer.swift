@@ -100,15 +100,21 @@ extension HTTPPeer {
 extension HTTPRequest {
     /// Nil when the target is neither a path nor `*`, or not UTF-8.
     init?(_ view: chttpd_request_view) {
-        let target = UnsafeRawBufferPointer(start: view.target, count: view.target_length)
         guard let method = String(validatingCString: view.method),
-            let target = String(validating: target, as: UTF8.self),
+            let target = String(validatingCString: view.target),
             target.utf8.first == UInt8(ascii: "/") || target == "*"
         else { return nil }
         var headers = HTTPHeaders()
+        headers.reserveCapacity(view.header_count)
         for index in 0..<view.header_count {
             let field = view.headers[index]
-            headers.append(Self.text(field.name, field.name_length), Self.text(field.value, field.value_length))
+            let name = UnsafeRawBufferPointer(start: field.name, count: field.name_length)
+            let value = UnsafeRawBufferPointer(start: field.value, count: field.value_length)
+            if Self.isPlain(name) && Self.isPlain(value) {
+                headers.appendValidated(Self.text(name), Self.text(value))
+            } else {
+                headers.append(Self.text(name), Self.text(value))
+            }
         }
         self.init(
             method: HTTPMethod(rawValue: method), target: target, headers: headers,
@@ -116,8 +122,13 @@ extension HTTPRequest {
             peer: HTTPPeer(library: view.peer))
     }
 
-    private static func text(_ start: UnsafePointer<CChar>?, _ count: Int) -> String {
-        String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
+    private static func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    /// Whether there is no control character: found out many bytes at a time.
+    private static func isPlain(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var controls = 0
+        for byte in bytes { controls &+= byte < 0x20 || byte == 0x7F ? 1 : 0 }
+        return controls == 0
     }
 }
 

@@ -102,10 +102,8 @@ extension CollectorRoutes {
 
     static func eventRequest(_ request: HTTPRequest) -> EventRequest {
         var attributes: [(name: String, value: String)] = []
-        for field in request.headers.fields where field.name.utf8.first.map({ $0 | 0x20 == 0x63 }) ?? false {
-            let name = field.name.lowercased()
-            guard name.hasPrefix("ce-") else { continue }
-            attributes.append((String(name.dropFirst(3)), field.value))
+        for field in request.headers.fields where field.begins("ce-") {
+            attributes.append((String(field.name.lowercased().dropFirst(3)), field.value))
         }
         return EventRequest(
             contentType: request.headers["Content-Type"], attributes: attributes, origin: request.headers["Origin"],

@@ -3,6 +3,7 @@ import Clocks
 import Events
 import Failpoints
 import Files
+import ServiceHost
 import Synchronization
 import WriteAheadLog
 
@@ -26,6 +27,8 @@ package final class EventIntake: Sendable {
     private let clock: any WallClock
     /// nil: what is refused is not logged.
     private let refusals: RefusalKeeper?
+    /// Of the ids of events that come without: a system call for each request that may need some would cost more.
+    private let identifiers = IdentifierSource()
     /// What must be durable before anything is appended.
     private let beforeAppending: @Sendable () throws(FileError) -> Void
 
@@ -69,7 +72,7 @@ package final class EventIntake: Sendable {
     ) async throws -> Reply {
         let sender = sender ?? RefusalSender(receivedAt: context.receivedAt)
         let batch = try await reading(request, sender) { request throws(EventBodyError) in
-            let read = rules.apply(to: try parser.parse(request, at: context.receivedAt))
+            let read = rules.apply(to: try parser.parse(request, at: context.receivedAt, identifiers))
             return gate?.judge(read) ?? read
         }
         let refused = refusals?.encode(batch.rejections, of: request, sender) ?? EncodedRefusals()

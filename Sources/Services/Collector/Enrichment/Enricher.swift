@@ -39,7 +39,7 @@ package final class Enricher: Sendable {
 extension EventContext {
     /// What Cloudflare, or another proxy that sets the same fields, says of the visitor.
     mutating func readCloudflareFields(_ request: HTTPRequest) {
-        for field in request.headers.fields where field.name.utf8.first.map({ $0 | 0x20 == 0x63 }) ?? false {
+        for field in request.headers.fields where field.begins("cf-") {
             switch field.name.lowercased() {
             // `CF-Ray: 8f00a1b2c3d4e5f6-AMS` ends with the data centre.
             case "cf-ray": self[.colo] = field.value.split(separator: "-").dropFirst().last.map(String.init)
