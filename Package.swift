@@ -343,6 +343,7 @@ if selection == nil {
 /// Every parser of bytes that nobody vouches for: what damage tests, the memory test and the fuzzer run.
 let parsers = [
     "Bitmaps", "Compression", "JSONFormat", "AvroFormat", "ParquetFormat", "PuffinFormat", "Clocks", "IcebergSpec",
+    "Events",
 ]
 if parsers.allSatisfy(isSelected) && isTested("Parsers") {
     let dependencies = closure(of: parsers).sorted().map { Target.Dependency.byName(name: $0) }

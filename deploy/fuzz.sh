@@ -24,9 +24,9 @@ seed_bytes_max=65536
 
 if [ "${FUZZ_BUILD:-}" != skip ]; then
     step "Building the fuzzer"
-    ANALYTICS_FUZZ=1 ANALYTICS_MODULES=IcebergSpec,ParquetFormat,PuffinFormat swift build -c release \
+    ANALYTICS_FUZZ=1 ANALYTICS_MODULES=IcebergSpec,ParquetFormat,PuffinFormat,Events swift build -c release \
         --scratch-path "$scratch" --product parser-fuzz \
-        -Xswiftc -sanitize=fuzzer,address -Xswiftc -parse-as-library -Xswiftc -use-ld=lld >&2
+        -Xcxx -fsanitize=fuzzer-no-link,address -Xswiftc -sanitize=fuzzer,address -Xswiftc -parse-as-library -Xswiftc -use-ld=lld >&2
 fi
 
 read -ra all <<< "$("$binary" 2>&1 | sed 's/.* one of //' || true)"
@@ -50,6 +50,7 @@ foreign_seeds() {
         puffin) find "$corpora/iceberg" -name '*.puffin' -o -path '*puffin*.bin' ;;
         deletion-vector) find "$corpora/iceberg" -name '*position-index.bin' ;;
         bitmap) find "$corpora/iceberg" -name '64map*.bin' ;;
+        events) find "$corpora/cloudevents" -name '*.json' ;;
         json) find "$corpora/json" "$corpora/iceberg/spec-resources" -name '*.json' ;;
     esac | while read -r file; do
         [ "$(stat -c %s "$file")" -gt "$seed_bytes_max" ] || printf '%s\n' "$file"

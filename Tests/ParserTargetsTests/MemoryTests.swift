@@ -1,5 +1,6 @@
 import AvroFormat
 import Bitmaps
+import Compression
 import Foundation
 import ParserTargets
 import PuffinFormat
@@ -127,6 +128,12 @@ private struct HostileInput: Sendable {
             },
             HostileInput(name: "a deletion vector of 4 GiB", target: "deletion-vector") {
                 [0xFF, 0xFF, 0xFF, 0xFF, 0xD1, 0xD3, 0x39, 0x64] + [UInt8](repeating: 0, count: 100)
+            },
+            HostileInput(name: "a record of 2^32 events", target: "event-record") {
+                [1] + [UInt8](repeating: 0, count: 11) + littleEndian(UInt32.max) + [UInt8](repeating: 0, count: 40)
+            },
+            HostileInput(name: "a beacon that expands without end", target: "events") {
+                [4] + (try Zstandard.compress([UInt8](repeating: 0x20, count: 64 << 20)))
             },
             HostileInput(name: "a Puffin footer of 4 GiB", target: "puffin") {
                 Array("PFA1PFA1{}".utf8) + littleEndian(UInt32.max) + [0, 0, 0, 0] + Array("PFA1".utf8)

@@ -41,6 +41,7 @@ public struct ParserTarget: Sendable {
         [bitmap, deletionVector, puffin, compression, json]
         + [parquet, parquetFooter, parquetPages, parquetIndexes]
         + [avro, avroSchema, manifest, manifestList, tableMetadata, viewMetadata, expression]
+        + [events, eventRecord]
 
     public static func named(_ name: String) -> ParserTarget? { all.first { $0.name == name } }
 }
