@@ -59,4 +59,11 @@ import Testing
     @Test func `a group is bounded in cost, but one item may cost more`() async {
         #expect(await groups(of: [1, 3, 3, 9, 1], countMax: 10, costMax: 6) == [[0], [1, 2], [3], [4]])
     }
+
+    @Test(arguments: [0, 2])
+    func `work that does not say how each item ended leaves that unknown, and the next is served`(count: Int) async {
+        let queue = GroupQueue<String, Int, Int>(countMax: 2, costMax: 2)
+        #expect(await queue.perform("table", 1, cost: 1) { _ in Array(repeating: 7, count: count) } == nil)
+        #expect(await queue.perform("table", 2, cost: 1) { $0 } == 2)
+    }
 }

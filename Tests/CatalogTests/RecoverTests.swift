@@ -90,10 +90,18 @@ import Testing
         for update in [TableUpdate.setLocation(victim), .setProperties(["write.data.path": "\(victim)/data"])] {
             let forged = try base.applying([update], at: now)
             try await live.put("\(base.location)/metadata/00009-x.metadata.json", forged.json.serialized())
-            #expect(try await live.ask("recover").status == 400)
+            #expect(try await live.ask("recover").status == 404)
         }
-        try await live.put("\(base.location)/metadata/00009-x.metadata.json", base.json.serialized())
-        #expect(try await live.ask("recover").status == 200)
+        // Nor does it keep the table from the file that is its own.
+        let foreign = try await live.metadata(other).json.serialized()
+        try await live.put("\(base.location)/metadata/00010-x.metadata.json", foreign)
+        try await live.put("\(base.location)/metadata/00008-x.metadata.json", base.json.serialized())
+        let answer = try await live.ask("recover")
+        #expect(answer.status == 200)
+        #expect(answer.json["metadata-location"]?.string?.hasSuffix("00008-x.metadata.json") == true)
+        let skipped = answer.json["skipped"]?.array?.compactMap { $0["metadata-location"]?.string } ?? []
+        #expect(["00009-x", "00010-x"].allSatisfy { name in skipped.contains { $0.contains(name) } })
+        #expect(try await live.ids() == Array(0..<20))
     }
 
     @Test func `a register that points nowhere is put right`() async throws {

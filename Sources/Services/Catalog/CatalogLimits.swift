@@ -38,6 +38,8 @@ package enum CatalogLimits {
     package static let dropRetentionHoursMax = 8_760
     /// How long bringing a dropped table back may take before it counts as given up.
     package static let restoreMilliseconds: Int64 = 900_000
+    /// How exactly a store tells when objects were written, in relation to each other.
+    package static let storeTimeToleranceMilliseconds: Int64 = 60_000
     package static let purgeEveryMilliseconds = 600_000
     /// Of a function's metadata, which its register holds.
     package static let functionBytesMax = 256 << 10

@@ -3,6 +3,7 @@ import IcebergCatalog
 import IcebergSpec
 import IcebergTable
 import ObjectStore
+import Synchronization
 
 /// The catalog: namespaces and tables, on registers in the catalog bucket. Holds no state of its own but caches, so any
 /// number of replicas may serve one warehouse.
@@ -19,6 +20,8 @@ package final class CatalogService: Sendable {
     let refusals: Refusals
     let dropped: DroppedTables
     let dropRetentionMilliseconds: Int64
+    /// Tables that the last run of purges put off, for the metric.
+    let purgesSkipped = Mutex(0)
     let tableLocks = KeyedLock<RegisterChain>()
     let commits = GroupQueue<RegisterChain, WaitingCommit, CommitResult>(
         countMax: CatalogLimits.commitsPerGroupMax, costMax: CatalogLimits.groupBytesMax)

@@ -3,6 +3,7 @@ import Configuration
 import IcebergCatalog
 import ObjectStore
 import ServiceHost
+import Synchronization
 import Telemetry
 
 /// The catalog as a program: opens the store, proves that it can be trusted, and serves.
@@ -22,6 +23,10 @@ package enum CatalogWorker {
         worker.every("purges", milliseconds: CatalogLimits.purgeEveryMilliseconds) {
             _ = try await service.runPurges()
         }
+        worker.metrics.computedGauge(
+            "catalog_purges_skipped",
+            "Purged tables whose files stay for now, since a table that cannot be read may need them; of the last run."
+        ) { Double(service.purgesSkipped.withLock { $0 }) }
         let retention = configuration.registerRetention
         worker.every("registers", milliseconds: CatalogLimits.maintainEveryMilliseconds) {
             try await service.registers.maintain(retention)

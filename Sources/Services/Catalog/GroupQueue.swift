@@ -7,8 +7,8 @@ import Synchronization
 /// waits for company.
 final class GroupQueue<Key: Hashable & Sendable, Item: Sendable, Outcome: Sendable>: Sendable {
     private enum Turn: Sendable {
-        /// Somebody else did this caller's work.
-        case done(Outcome)
+        /// Somebody else did this caller's work; nil where it cannot be told how it ended.
+        case done(Outcome?)
         /// This caller does the work, for itself and those given.
         case lead([Waiter])
     }
@@ -33,9 +33,10 @@ final class GroupQueue<Key: Hashable & Sendable, Item: Sendable, Outcome: Sendab
     }
 
     /// - Parameter work: gives an outcome for each item, in their order.
+    /// - Returns: nil for all of a group whose work gave more or fewer: nobody can tell whose they are.
     func perform(
         _ key: Key, _ item: Item, cost: Int, _ work: ([Item]) async -> [Outcome]
-    ) async -> Outcome {
+    ) async -> Outcome? {
         let turn: Turn = await withCheckedContinuation { continuation in
             let isFree = waiting.withLock { waiting in
                 guard waiting[key] != nil else {
@@ -51,12 +52,12 @@ final class GroupQueue<Key: Hashable & Sendable, Item: Sendable, Outcome: Sendab
         case .done(let outcome): return outcome
         case .lead(let others):
             let outcomes = await work([item] + others.map(\.item))
-            precondition(outcomes.count == others.count + 1, "every item has an outcome")
-            for (other, outcome) in zip(others, outcomes.dropFirst()) {
-                other.continuation.resume(returning: .done(outcome))
+            let fits = outcomes.count == others.count + 1
+            for (index, other) in others.enumerated() {
+                other.continuation.resume(returning: .done(fits ? outcomes[index + 1] : nil))
             }
             passOn(key)
-            return outcomes[0]
+            return fits ? outcomes[0] : nil
         }
     }
 

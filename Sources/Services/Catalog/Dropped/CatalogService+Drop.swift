@@ -14,26 +14,18 @@ extension CatalogService {
     package func dropTable(
         _ identifier: TableIdentifier, purge: Bool = false, _ request: Request
     ) async throws(CatalogError) {
-        let chain = try RegisterChain.table(identifier)
-        for _ in 0..<CatalogLimits.commitAttemptsMax {
-            let head = try await registers.settledHead(chain)
-            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
-                done.state == .absent
-            {
-                return
-            }
+        let ended = try await end(
+            try RegisterChain.table(identifier), "the table \(identifier)", operation: purge ? "purge" : "drop", request
+        ) { (head) async throws(CatalogError) in
             guard let state = head.state.table else { throw Self.noSuchTable(identifier) }
-            if purge { try await requireOwnFiles(of: state, identifier) }
-            let outcome = try await registers.advance(
-                head, to: .absent, operation: purge ? "purge" : "drop", idempotencyKey: request.idempotencyKey)
-            guard case .advanced(let made) = outcome else { continue }
-            let now = clock.now()
-            await note(
-                DroppedTable(
-                    identifier: identifier, state: state, droppedAt: now, isPurge: purge, stageSince: now), made)
-            return await recordDrop(of: identifier, head.state)
+            if purge { try await self.requireOwnFiles(of: state, identifier) }
         }
-        throw Self.lost("the table \(identifier)")
+        guard let ended, let state = ended.last.state.table else { return }
+        let now = clock.now()
+        await note(
+            DroppedTable(
+                identifier: identifier, state: state, droppedAt: now, isPurge: purge, stageSince: now), ended.made)
+        await recordDrop(of: identifier, ended.last.state)
     }
 
     /// Takes a table out of the catalog and leaves all its files: another catalog may register it. Commits that come after

@@ -2,6 +2,7 @@ import Clocks
 import IcebergCatalog
 import IcebergSpec
 import ObjectStore
+import Synchronization
 
 /// What a run of purges did.
 package struct PurgeReport: Sendable {
@@ -12,6 +13,8 @@ package struct PurgeReport: Sendable {
     /// Tables whose time to be brought back is over and whose files stay.
     package var forgotten: [TableIdentifier] = []
     package var failed: [(table: TableIdentifier, reason: String)] = []
+    /// Tables whose files stay for now, since a table that cannot be read may need them.
+    package var skipped: [(table: TableIdentifier, reason: String)] = []
 }
 
 extension CatalogService {
@@ -19,8 +22,16 @@ extension CatalogService {
     /// purged. Any replica may run it at any time; a run that was cut short is continued by the next.
     ///
     /// Deleted is only what the table's own metadata names, below its own location, and no table that is there refers to.
-    /// - Throws: `.serviceUnavailable` when it cannot be told what other tables need: then nothing is deleted.
+    /// Where a table cannot be read, only tables whose files came after its last commit are purged.
+    ///
+    /// - Throws: `.serviceUnavailable` when the store fails: then nothing is deleted.
     package func runPurges() async throws(CatalogError) -> PurgeReport {
+        let report = try await purgeDue()
+        purgesSkipped.withLock { $0 = report.skipped.count }
+        return report
+    }
+
+    private func purgeDue() async throws(CatalogError) -> PurgeReport {
         var report = PurgeReport()
         var due: [DroppedTables.Record] = []
         for record in try await dropped.records() where isDue(record.table) {
@@ -41,7 +52,7 @@ extension CatalogService {
             }
         }
         // Read only after no purged table can come back any more.
-        let needed = try await filesOfLiveTables()
+        let needed = try await neededFiles()
         for record in claimed { await purge(record, sparing: needed, &report) }
         return report
     }
@@ -59,14 +70,19 @@ extension CatalogService {
     }
 
     private func purge(
-        _ record: DroppedTables.Record, sparing needed: Set<ObjectLocation>, _ report: inout PurgeReport
+        _ record: DroppedTables.Record, sparing needed: NeededFiles, _ report: inout PurgeReport
     ) async {
         let table = record.table
         do throws(CatalogError) {
             if let file = try await metadataStillThere(table.state) {
+                let own = try await ownFiles(of: file)
+                if let reason = try await needed.doubt(own.reduce(into: []) { $0.formUnion($1) }, warehouse.store) {
+                    report.skipped.append((table.identifier, reason))
+                    return
+                }
                 // What leads to the others goes last, so that a run cut short can be continued.
-                for files in try await ownFiles(of: file) {
-                    let gone = files.subtracting(needed)
+                for files in own {
+                    let gone = files.subtracting(needed.files)
                     try await delete(gone)
                     report.filesDeleted += gone.count
                     report.filesKept += files.count - gone.count
@@ -102,20 +118,6 @@ extension CatalogService {
                 })
         }
         return [own(references.data), own(references.metadata.subtracting([file.location])), own([file.location])]
-    }
-
-    private func filesOfLiveTables() async throws(CatalogError) -> Set<ObjectLocation> {
-        var needed: Set<ObjectLocation> = []
-        for table in try await registeredTables() {
-            if let problem = table.problem {
-                throw CatalogError(.serviceUnavailable, "what \(table.identifier) needs cannot be told: \(problem)")
-            }
-            guard table.state != nil else { continue }
-            let file = try await loadTable(table.identifier).file
-            let references = try await TableReferences.load(file, loader, isComplete: true)
-            needed.formUnion(references.all.compactMap { place($0) })
-        }
-        return needed
     }
 
     private func delete(_ files: Set<ObjectLocation>) async throws(CatalogError) {

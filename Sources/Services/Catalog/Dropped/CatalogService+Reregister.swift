@@ -103,11 +103,8 @@ extension CatalogService {
     /// What is to be said of a table that is, or can be brought back, under another name, or is being purged. Cost: a read
     /// or two for each table of the catalog.
     private func otherName(of uuid: String, than identifier: TableIdentifier) async throws(CatalogError) -> String? {
-        for table in try await registeredTables() where table.identifier != identifier {
-            if let problem = table.problem {
-                throw CatalogError(.serviceUnavailable, "whether it is \(table.identifier) cannot be told: \(problem)")
-            }
-            if table.state?.tableUUID == uuid { return "it is \(table.identifier) now" }
+        if let other = try await liveTable(uuid, besides: identifier, toleratesDamage: false) {
+            return "it is \(other) now"
         }
         for record in try await dropped.records() where record.table.state.tableUUID == uuid {
             if record.table.stage == .purging { return "its files are being deleted" }

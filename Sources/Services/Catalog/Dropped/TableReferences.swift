@@ -51,9 +51,7 @@ struct TableReferences: Sendable {
         do {
             return try await read()
         } catch {
-            guard error.code == .missing, !isComplete else {
-                throw CatalogError(.serviceUnavailable, "what a table refers to cannot be told: \(error)")
-            }
+            guard error.code == .missing, !isComplete else { throw CatalogError(reading: error) }
             return nil
         }
     }

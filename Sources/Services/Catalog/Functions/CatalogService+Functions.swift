@@ -64,20 +64,11 @@ extension CatalogService {
     }
 
     package func dropFunction(_ identifier: TableIdentifier, _ request: Request) async throws(CatalogError) {
-        let chain = try RegisterChain.function(identifier)
-        for _ in 0..<CatalogLimits.commitAttemptsMax {
-            let head = try await registers.settledHead(chain)
-            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
-                done.state == .absent
-            {
-                return
-            }
+        _ = try await end(
+            try RegisterChain.function(identifier), "the function \(identifier)", operation: "drop-function", request
+        ) { (head) throws(CatalogError) in
             guard head.state.function != nil else { throw Self.noSuchFunction(identifier) }
-            let outcome = try await registers.advance(
-                head, to: .absent, operation: "drop-function", idempotencyKey: request.idempotencyKey)
-            if case .advanced = outcome { return }
         }
-        throw Self.lost("the function \(identifier)")
     }
 
     static func noSuchFunction(_ identifier: TableIdentifier) -> CatalogError {

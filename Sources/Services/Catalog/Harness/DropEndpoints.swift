@@ -76,9 +76,12 @@ extension CatalogHarness {
         CatalogReply.json([
             "purged": .array(report.purged.map(\.json)), "forgotten": .array(report.forgotten.map(\.json)),
             "files_deleted": JSONValue(report.filesDeleted), "files_kept": JSONValue(report.filesKept),
-            "failed": .array(
-                report.failed.map { ["table": $0.table.json, "reason": .string($0.reason)] }),
+            "failed": reasons(report.failed), "skipped": reasons(report.skipped),
         ])
+    }
+
+    private static func reasons(_ tables: [(table: TableIdentifier, reason: String)]) -> JSONValue {
+        .array(tables.map { ["table": $0.table.json, "reason": .string($0.reason)] })
     }
 }
 

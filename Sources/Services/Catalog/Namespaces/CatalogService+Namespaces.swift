@@ -57,28 +57,19 @@ extension CatalogService {
     /// The register says "absent" first and the tables are counted again after: a table made at the same moment is
     /// seen here, or its maker sees the namespace gone; one of the two gives way.
     package func dropNamespace(_ name: NamespaceName, _ request: Request) async throws(CatalogError) {
-        let chain = try RegisterChain.namespace(name)
-        for _ in 0..<CatalogLimits.commitAttemptsMax {
-            let head = try await registers.settledHead(chain)
-            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
-                done.state == .absent
-            {
-                return
-            }
+        let ended = try await end(
+            try RegisterChain.namespace(name), "the namespace \(name)", operation: "drop", request
+        ) { (head) async throws(CatalogError) in
             guard head.state != .absent else { throw Self.noSuchNamespace(name) }
-            try await requireEmpty(name)
-            let outcome = try await registers.advance(
-                head, to: .absent, operation: "drop", idempotencyKey: request.idempotencyKey)
-            guard case .advanced(let dropped) = outcome else { continue }
-            do {
-                try await requireEmpty(name)
-            } catch {
-                _ = try await registers.advance(dropped, to: head.state, operation: "restore")
-                throw error
-            }
-            return
+            try await self.requireEmpty(name)
         }
-        throw Self.lost("the namespace \(name)")
+        guard let ended else { return }
+        do {
+            try await requireEmpty(name)
+        } catch {
+            _ = try await registers.advance(ended.made, to: ended.last.state, operation: "restore")
+            throw error
+        }
     }
 
     /// What a change of properties did.

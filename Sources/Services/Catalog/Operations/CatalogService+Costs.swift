@@ -45,6 +45,11 @@ extension CatalogService {
             let month = Self.projected(requests, prices)
             monthly += month.cost
             object["requests"] = month.json
+            object["compute"] = [
+                "scope":
+                    "a catalog knows the requests that it makes itself; those of the other workers are not counted anywhere",
+                "workers": [["worker": "catalog", "requests": month.json]],
+            ]
             object["bandwidth"] = [
                 "scope": "this replica and the object store", "bytes-read": JSONValue(requests.counts.bytesRead),
                 "bytes-written": JSONValue(requests.counts.bytesWritten),

@@ -211,7 +211,8 @@ extension CatalogService {
             guard !wanted.isDryRun else { return }
             switch decision.kind {
             case .table:
-                _ = try await registerTable(identifier, metadataLocation: location, overwrite: false, Request())
+                _ = try await registerFile(
+                    identifier, try warehouse.resolve(location).uri, overwrite: false, Request())
             case .view: _ = try await registerView(identifier, metadataLocation: location, Request())
             }
         } catch {

@@ -53,8 +53,7 @@ extension CatalogService {
                 warehouse: warehouse, wanted: wanted.whole, uuid: current.tableUUID)
             var result = Recovered(previous: newest.state?.table?.metadataLocation)
             result.damagedVersions = history.filter { $0.entry == nil }.map(\.version)
-            let file = try await wholeFile(history, current, candidates, &result)
-            if result.source == "metadata-folder" { try await requireOwnPlace(of: file, identifier, current) }
+            let file = try await wholeFile(identifier, history, current, candidates, &result)
             result.chosen = file.location
             result.isHintMended = mending != nil
             result.isNeeded =
@@ -69,27 +68,34 @@ extension CatalogService {
         throw Self.lost("the table \(identifier)")
     }
 
-    /// A file that only lies in the folder may be one that no commit made: it does not take the table elsewhere.
-    private func requireOwnPlace(
-        of file: StoredMetadata, _ identifier: TableIdentifier, _ current: TableState
-    ) async throws(CatalogError) {
-        try gate.requireOwnFolders(of: file.metadata)
-        let location = file.metadata.location
-        guard location != current.location else { return }
-        guard try await claims.claim(on: try warehouse.resolve(location).place)?.table == identifier else {
-            throw CatalogError(
-                .badRequest, "\(file.location) says that the table lies at \(location), which it never claimed")
+    /// Why a file that only lies in the folder, which may be one that no commit made, is not the table's: it does not take
+    /// the table elsewhere.
+    private func isForeign(
+        _ file: StoredMetadata, _ identifier: TableIdentifier, _ current: TableState
+    ) async throws(CatalogError) -> String? {
+        do throws(CatalogError) {
+            try gate.requireOwnFolders(of: file.metadata)
+            let location = file.metadata.location
+            guard location != current.location else { return nil }
+            guard try await claims.claim(on: try warehouse.resolve(location).place)?.table == identifier else {
+                return "it says that the table lies at \(location), which it never claimed"
+            }
+            return nil
+        } catch {
+            guard error.code == .badRequest else { throw error }
+            return error.message
         }
     }
 
     private func wholeFile(
-        _ history: [RegisterStore.Recorded], _ current: TableState, _ candidates: MetadataCandidates,
+        _ identifier: TableIdentifier, _ history: [RegisterStore.Recorded], _ current: TableState,
+        _ candidates: MetadataCandidates,
         _ result: inout Recovered
     ) async throws(CatalogError) -> StoredMetadata {
         var seen: Set<String> = []
         // What a version that cannot be read named is a file that follows on what the version before it named.
         if history.first?.entry == nil,
-            let file = try await successor(of: current.metadataLocation, candidates, &seen, &result)
+            let file = try await successor(identifier, of: current, candidates, &seen, &result)
         {
             result.source = "metadata-folder"
             return file
@@ -111,6 +117,10 @@ extension CatalogService {
             for (location, _) in try await candidates.listed(in: place).prefix(CatalogLimits.recoveryEntriesMax)
             where seen.insert(location).inserted {
                 guard let file = try await judge(location, candidates, &result) else { continue }
+                if let why = try await isForeign(file, identifier, current) {
+                    result.skipped.append((location, why))
+                    continue
+                }
                 result.source = "metadata-folder"
                 result.dropSnapshots(of: file.metadata)
                 return file
@@ -123,17 +133,23 @@ extension CatalogService {
                 + "Restore one, or drop the table and register a copy")
     }
 
-    /// The newest whole file in the same folder whose log names `location`.
+    /// The newest whole file in the same folder whose log names the one that `current` names.
     private func successor(
-        of location: String, _ candidates: MetadataCandidates, _ seen: inout Set<String>, _ result: inout Recovered
+        _ identifier: TableIdentifier, of current: TableState, _ candidates: MetadataCandidates,
+        _ seen: inout Set<String>, _ result: inout Recovered
     ) async throws(CatalogError) -> StoredMetadata? {
+        let location = current.metadataLocation
         guard let folder = place(Self.folder(of: location)) else { return nil }
         for (newer, info) in try await candidates.listed(in: folder).prefix(CatalogLimits.recoveryEntriesMax)
         where newer != location {
             guard MetadataCandidates.number(info) > MetadataStore.number(of: location) else { break }
             guard seen.insert(newer).inserted, let file = try await judge(newer, candidates, &result) else { continue }
-            if file.metadata.metadataLog.contains(where: { $0.metadataFile == location }) { return file }
-            result.skipped.append((newer, "its log does not name \(location)"))
+            guard file.metadata.metadataLog.contains(where: { $0.metadataFile == location }) else {
+                result.skipped.append((newer, "its log does not name \(location)"))
+                continue
+            }
+            guard let why = try await isForeign(file, identifier, current) else { return file }
+            result.skipped.append((newer, why))
         }
         return nil
     }

@@ -198,6 +198,16 @@ package final class RegisterStore: Sendable {
         }
     }
 
+    /// What the store says of one version, whether or not it can be read; nil when there is none.
+    func info(_ chain: RegisterChain, _ version: Int64) async throws(CatalogError) -> ObjectInfo? {
+        let place = try location(chain, version)
+        do {
+            return try await store.head(place)
+        } catch {
+            throw CatalogError(.serviceUnavailable, "looking at the register \(place): \(error.message)")
+        }
+    }
+
     /// Finds the newest version with nothing fresh to go by: from what was known long ago, from where the guide points, or
     /// from the first version, by doubling steps and bisection. About 2 log₂(versions) reads.
     private func search(_ chain: RegisterChain, from known: Seen?) async throws(CatalogError) -> Seen? {
@@ -355,7 +365,7 @@ package final class RegisterStore: Sendable {
         }
     }
 
-    private func location(_ chain: RegisterChain, _ version: Int64) throws(CatalogError) -> ObjectLocation {
+    func location(_ chain: RegisterChain, _ version: Int64) throws(CatalogError) -> ObjectLocation {
         do {
             return ObjectLocation(bucket: bucket, key: try chain.key(version))
         } catch {

@@ -32,6 +32,10 @@ extension CatalogService {
         let outcome = await commits.perform(chain, waiting, cost: waiting.estimatedBytes) { group in
             await tableLocks.withLock(chain) { await commitTogether(group, to: chain) }
         }
+        guard let outcome else {
+            throw CatalogError(
+                .commitStateUnknown, "commits that were made together lost their outcomes: load the table and look")
+        }
         return try outcome.get()
     }
 

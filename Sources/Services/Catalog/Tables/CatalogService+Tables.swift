@@ -74,53 +74,6 @@ extension CatalogService {
         throw Self.lost("the table \(identifier)")
     }
 
-    /// Takes an existing metadata file as a table, in the place of the present one with `overwrite`.
-    package func registerTable(
-        _ identifier: TableIdentifier, metadataLocation: String, overwrite: Bool, _ request: Request
-    ) async throws(CatalogError) -> Table {
-        _ = try await namespaceProperties(identifier.namespace)
-        let location = try warehouse.resolve(metadataLocation).uri
-        _ = try await files.readPresent(location)
-        let chain = try RegisterChain.table(identifier)
-        return try await tableLocks.withLock(chain) { () async throws(CatalogError) -> Table in
-            try await self.register(identifier, location, overwrite: overwrite, chain, request)
-        }
-    }
-
-    private func register(
-        _ identifier: TableIdentifier, _ location: String, overwrite: Bool, _ chain: RegisterChain, _ request: Request
-    ) async throws(CatalogError) -> Table {
-        for _ in 0..<CatalogLimits.commitAttemptsMax {
-            let head = try await registers.settledHead(chain)
-            if let done = try await repeated(identifier, head, request) { return done }
-            if !(overwrite && head.state.table != nil) { try requireFree(head, identifier, for: .table) }
-            if let made = try await take(location, as: identifier, on: head, request) { return made }
-        }
-        throw Self.lost("the table \(identifier)")
-    }
-
-    /// Makes an existing metadata file the table, with the register's next version.
-    ///
-    /// - Returns: nil when another writer was first; nothing took place.
-    func take(
-        _ location: String, as identifier: TableIdentifier, on head: RegisterHead, _ request: Request
-    ) async throws(CatalogError) -> Table? {
-        // Only now: a commit that was first may have deleted it as one of the table's old files.
-        let file = try await files.readPresent(location)
-        try gate.requireOwnFolders(of: file.metadata)
-        let uuid = file.metadata.tableUUID?.description ?? ""
-        let place = try warehouse.resolve(file.metadata.location).place
-        try await claims.claim(place, for: identifier, uuid: uuid, head: head)
-        let state = RegisterState.table(
-            TableState(
-                metadataLocation: file.location, tableUUID: uuid, location: file.metadata.location))
-        let outcome = try await registers.advance(
-            head, to: state, operation: "register", idempotencyKey: request.idempotencyKey)
-        guard case .advanced(let made) = outcome else { return nil }
-        try await undoWithoutNamespace(identifier, made)
-        return Table(identifier: identifier, head: made, file: file)
-    }
-
     /// Renames a table, for every reader at one instant.
     package func renameTable(
         _ source: TableIdentifier, to destination: TableIdentifier, _ request: Request

@@ -90,21 +90,12 @@ extension CatalogService {
 
     /// Drops a view: its register says "absent" from its next version on. Its metadata files stay.
     package func dropView(_ identifier: TableIdentifier, _ request: Request) async throws(CatalogError) {
-        let chain = try RegisterChain.table(identifier)
-        for _ in 0..<CatalogLimits.commitAttemptsMax {
-            let head = try await registers.settledHead(chain)
-            if let key = request.idempotencyKey, let done = try await registers.entry(madeBy: key, upTo: head),
-                done.state == .absent
-            {
-                return
-            }
+        let ended = try await end(
+            try RegisterChain.table(identifier), "the view \(identifier)", operation: "drop-view", request
+        ) { (head) throws(CatalogError) in
             guard head.state.view != nil else { throw ObjectKind.view.missing(identifier) }
-            let outcome = try await registers.advance(
-                head, to: .absent, operation: "drop-view", idempotencyKey: request.idempotencyKey)
-            guard case .advanced = outcome else { continue }
-            return await recordDrop(of: identifier, head.state)
         }
-        throw Self.lost("the view \(identifier)")
+        if let ended { await recordDrop(of: identifier, ended.last.state) }
     }
 
     package func renameView(

@@ -1,0 +1,108 @@
+import Clocks
+import HTTP
+import IcebergCatalog
+import IcebergSpec
+import JSONFormat
+import ObjectStore
+import Testing
+
+@testable import Catalog
+
+/// Metadata that a client registers is held to what commits are held to.
+@Suite struct RegistrationTests {
+    private static let home = "s3://analytics-source/analytics/copy"
+    private let fixture: ServiceFixture
+    private let memory: MemoryObjectStore
+    private let service: CatalogService
+    private let base: TableMetadata
+
+    init() async throws {
+        fixture = try ServiceFixture()
+        memory = try await fixture.store(tables: [fixture.events])
+        service = try fixture.service(memory)
+        base = try await service.loadTable(fixture.events).file.metadata
+    }
+
+    /// Registers a copy of the table, which lies elsewhere and has another UUID unless `change` says otherwise.
+    private func register(_ change: (inout JSONObject) -> Void) async throws -> HarnessClient.Answer {
+        var json = try #require(base.json.object)
+        json["location"] = .string(Self.home)
+        json["table-uuid"] = .string(UUID.random().description)
+        change(&json)
+        let place = try memory.location(of: "\(Self.home)/metadata/00000-x.metadata.json")
+        _ = try await memory.put(
+            place, JSONValue.object(json).serialized(), condition: .always, contentType: nil)
+        let body = #"{"name":"copy","metadata-location":"\#(Self.home)/metadata/00000-x.metadata.json"}"#
+        return await HarnessClient(service).send(.post, "/v1/namespaces/analytics/register", body)
+    }
+
+    private static func snapshot(
+        _ list: String = "\(home)/metadata/snap-1.avro", sequence: Int64 = 1, id: Int64 = 1, at time: Int64 = 1
+    ) -> JSONValue {
+        [
+            [
+                "snapshot-id": .integer(id), "sequence-number": .integer(sequence), "timestamp-ms": .integer(time),
+                "manifest-list": .string(list), "summary": ["operation": "append"], "schema-id": 0,
+            ]
+        ]
+    }
+
+    @Test func `a copy with a UUID of its own is taken`() async throws {
+        let answer = try await register {
+            $0["snapshots"] = Self.snapshot()
+            $0["last-sequence-number"] = 1
+        }
+        #expect(answer.status == 200, "\(answer.json)")
+    }
+
+    @Test func `the UUID of a table that is there is refused, until that one is gone`() async throws {
+        let uuid = base.tableUUID?.description ?? ""
+        let refused = try await register { $0["table-uuid"] = .string(uuid) }
+        #expect(refused.status == 409)
+        #expect(refused.errorMessage?.contains("is analytics.events now") == true)
+        try await service.dropTable(fixture.events, CatalogService.Request())
+        #expect(try await register { $0["table-uuid"] = .string(uuid) }.status == 200)
+    }
+
+    private static let refused: [(String, JSONValue, String)] = [
+        ("last-sequence-number", -1, "-1"),
+        ("snapshots", snapshot(sequence: -1), "sequence number"),
+        ("snapshots", snapshot(id: 0), "above 0"),
+        ("snapshots", snapshot(at: .max), ""),
+        ("snapshots", snapshot("s3://analytics-source/analytics/events/metadata/snap-1.avro"), "outside"),
+        ("snapshots", snapshot("s3://analytics-source/analytics/copy2/snap-1.avro"), "outside"),
+        ("snapshots", snapshot("s3://elsewhere/snap-1.avro"), "elsewhere"),
+        ("snapshots", snapshot("file:///etc/passwd"), ""),
+        (
+            "schemas",
+            [
+                [
+                    "type": "struct", "schema-id": 0,
+                    "fields": [["id": 2_147_483_540, "name": "_row_id", "required": false, "type": "long"]],
+                ]
+            ], "2147483447"
+        ),
+    ]
+
+    @Test(arguments: 0..<refused.count)
+    func `what commits could not have made is refused`(row: Int) async throws {
+        let (key, value, message) = Self.refused[row]
+        let answer = try await register {
+            if key == "snapshots" { $0["last-sequence-number"] = 1 }
+            $0[key] = value
+        }
+        #expect(answer.status == 400)
+        #expect(message.isEmpty || answer.errorMessage?.contains(message) == true, "\(answer.json)")
+    }
+
+    @Test func `a table that was moved is registered with the snapshots from where it lay`() async throws {
+        _ = try await service.commit(fixture.append(fixture.events, snapshot: 5, on: nil), CatalogService.Request())
+        let move = CatalogService.TableChange(
+            identifier: fixture.events, requirements: [], updates: [.setLocation(Self.home)])
+        _ = try await service.commit(move, CatalogService.Request())
+        let last = try await service.unregisterTable(fixture.events, CatalogService.Request())
+        let back = try await service.registerTable(
+            fixture.events, metadataLocation: last.location, overwrite: false, CatalogService.Request())
+        #expect(back.file.metadata.currentSnapshotID == 5)
+    }
+}
