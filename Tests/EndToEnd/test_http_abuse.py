@@ -230,6 +230,7 @@ MALFORMED = {
     "a chunk extension of 5 kB": (HEAD.encode() + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"x" * 5000, 400),
     "trailers of 30 kB": (HEAD.encode() + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"T: v\r\n" * 5000, 431),
     "another expectation": (HEAD.encode() + b"Expect: coffee\r\nContent-Length: 2\r\n\r\n{}", 417),
+    "1,000 parameters": (b"GET /health?" + b"a=1&" * 1000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 431),
     "a URL of 70 kB": (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 414),
     "a header of 1 MB": (b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n", 431),
     "100,000 headers": (b"GET / HTTP/1.1\r\nHost: h\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(100_000)) + b"\r\n", 431),
@@ -241,7 +242,7 @@ MALFORMED = {
 BY_THE_SERVER = {
     "no host", "no request line", "a TLS record", "no colon", "a space in the target", "HTTP/2.0 in text", "the preface of HTTP/2", "a negative length",
     "a signed length", "a list of lengths", "a length of 26 digits", "a negative chunk", "a chunk of letters", "a chunk that is longer than it says",
-    "a chunk of 2^80 bytes", "a chunk extension of 5 kB", "trailers of 30 kB", "a URL of 70 kB", "a header of 1 MB", "100,000 headers",
+    "a chunk of 2^80 bytes", "a chunk extension of 5 kB", "trailers of 30 kB", "1,000 parameters", "a URL of 70 kB", "a header of 1 MB", "100,000 headers",
 }
 
 # What it understands after all: lines of control characters before a request are skipped, folded fields joined. Where such a request
