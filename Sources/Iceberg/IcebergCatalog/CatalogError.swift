@@ -19,6 +19,8 @@ public struct CatalogError: Error, Hashable, Sendable, CustomStringConvertible {
         /// Nobody knows whether the change took place: load and look; delete nothing.
         case commitStateUnknown = "CommitStateUnknownException"
         case badRequest = "BadRequestException"
+        /// Well-formed, but nothing the table or view specification allows: Java clients tell it from the former.
+        case illegalArgument = "IllegalArgumentException"
         case unprocessable = "UnprocessableEntityException"
         case unsupportedOperation = "UnsupportedOperationException"
         case notAuthorized = "NotAuthorizedException"
@@ -31,7 +33,7 @@ public struct CatalogError: Error, Hashable, Sendable, CustomStringConvertible {
         /// The HTTP status a catalog answers it with.
         public var status: Int {
             switch self {
-            case .badRequest: 400
+            case .badRequest, .illegalArgument: 400
             case .notAuthorized: 401
             case .forbidden: 403
             case .noSuchTable, .noSuchNamespace, .noSuchView, .noSuchFunction, .noSuchWarehouse, .noSuchPlanID,

@@ -104,6 +104,16 @@ struct ViewMetadataBuilder {
         if !holds { throw IcebergError(code, message()) }
     }
 
+    private func requireOneQueryEach(_ dialects: [String]) throws(IcebergError) {
+        var seen: Set<String> = []
+        for dialect in dialects {
+            // The words that Iceberg's compatibility kit looks for.
+            try require(
+                seen.insert(dialect).inserted,
+                "Invalid view version: Cannot add multiple queries for dialect \(dialect)")
+        }
+    }
+
     private mutating func upgrade(to version: Int) throws(IcebergError) {
         try require(
             ViewMetadata.supportedFormatVersions.contains(version),
@@ -137,9 +147,7 @@ struct ViewMetadataBuilder {
         try require(
             schemas.contains { $0.schemaID == version.schemaID }, "there is no schema \(version.schemaID)")
         try require(!version.representations.isEmpty, "a view version needs a representation")
-        let dialects = version.representations.compactMap(\.dialect)
-        try require(
-            Set(dialects).count == dialects.count, "a view version can have only one query for each dialect")
+        try requireOneQueryEach(version.representations.compactMap(\.dialect))
         if let same = versions.first(where: { $0.isSameDefinition(as: version) }) {
             lastAddedVersionID = same.versionID
             return

@@ -60,7 +60,7 @@ struct Refusals: Sendable {
     private static func isFinal(_ error: CatalogError) -> Bool {
         switch error.code {
         case .noSuchTable, .noSuchNamespace, .noSuchView, .noSuchFunction, .notFound, .alreadyExists,
-            .namespaceNotEmpty, .badRequest, .unprocessable, .unsupportedOperation:
+            .namespaceNotEmpty, .badRequest, .illegalArgument, .unprocessable, .unsupportedOperation:
             error.status < 500
         default: false
         }

@@ -134,7 +134,8 @@ extension CatalogService {
                 location: location, schema: wanted.schema, version: wanted.version, properties: properties,
                 uuid: UUID.random(), at: clock.now())
         } catch {
-            throw CatalogError(error)
+            guard error.code == .invalid else { throw CatalogError(error) }
+            throw CatalogError(.illegalArgument, "\(error)")
         }
     }
 
