@@ -273,6 +273,37 @@ private func small() -> HTTPServerLimits {
         #expect(threads.withLock { $0.count } == 1)
     }
 
+    @Test func `a short request whose sender resets the connection meanwhile is answered to nobody`() async throws {
+        let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
+        let handler: HTTPServer.Handler = { request in
+            if request.target == "/wait" {
+                await withCheckedContinuation { continuation in waiting.withLock { $0 = continuation } }
+            }
+            return await echo(request)
+        }
+        try await withServer(isShort: { _ in true }, handler: handler) { server, port in
+            for _ in 0..<20 {
+                do {
+                    let client = RawClient(port: port)
+                    client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+                    while waiting.withLock({ $0 == nil }) { await Task.yield() }
+                    var reset = linger(l_onoff: 1, l_linger: 0)
+                    setsockopt(
+                        client.descriptor, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
+                }
+                // The server has looked at its connections when this is answered.
+                let other = RawClient(port: port)
+                other.send("GET /ok HTTP/1.1\r\nHost: h\r\n\r\n")
+                #expect(await other.receive()?.headers["x-target"] == "/ok")
+                waiting.withLock { waiting in
+                    waiting?.resume()
+                    waiting = nil
+                }
+            }
+            while server.requestCount > 0 || server.connectionCount > 0 { await Task.yield() }
+        }
+    }
+
     @Test func `a request that will be refused whatever its body is refused before it`() async throws {
         let handler: HTTPServer.Handler = { HTTPResponse(status: 401, body: Array("\($0.body.count)".utf8)) }
         try await withServer(needsBody: { $0.headers["X-Key"] != nil }, handler: handler) { _, port in

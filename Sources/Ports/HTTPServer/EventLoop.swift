@@ -143,21 +143,25 @@ final class EventLoop {
         return setup.callbacks.needsBody(request)
     }
 
-    func receive(_ request: OpaquePointer?, _ view: UnsafePointer<chttpd_request_view>?) {
-        guard let request, let view else { return }
+    /// - Returns: whether the answer will come soon.
+    func receive(_ request: OpaquePointer?, _ view: UnsafePointer<chttpd_request_view>?) -> Bool {
+        guard let request, let view else { return false }
         let address = Mailbox.Address(bits: UInt(bitPattern: request))
         let mailbox = mailbox
         guard let whole = HTTPRequest(view.pointee) else {
             setup.counters.refused.wrappingAdd(1, ordering: .relaxed)
-            return mailbox.reply(
+            mailbox.reply(
                 setup.callbacks.refusal(.malformed("the request target must be a path, percent-encoded")), to: address)
+            return true
         }
         let handler = setup.callbacks.handler
-        if setup.callbacks.isShort(whole) {
+        let isShort = setup.callbacks.isShort(whole)
+        if isShort {
             Task.immediate(executorPreference: mailbox) { mailbox.reply(await handler(whole), to: address) }
         } else {
             Task.detached { mailbox.reply(await handler(whole), to: address) }
         }
+        return isShort
     }
 
     func refuse(_ request: OpaquePointer?, _ status: Int) {

@@ -18,6 +18,9 @@ enum { LINGERING_MAX = 32, LINGER_SECONDS = 5, HEADER_COUNT_MAX = 256, SPARED_MI
 // A refused body is read and thrown away up to this much beyond the limit, so that its sender can read the refusal.
 static const size_t DISCARD_BYTES_MAX = 64 << 20;
 
+// How often the library may look at a request whose answer comes soon before it is suspended after all.
+enum { LOOKS_MAX = 4 };
+
 enum { RESTING, READING_HEAD, READING_BODY, ANSWERING, ENDED };
 
 struct chttpd_connection {
@@ -41,9 +44,18 @@ struct chttpd_server {
     int quiesced_socket;
     bool is_quiesced, is_stopping;
     chttpd_connection *newest, *oldest;
+    size_t requests; // begun, and not complete
+    size_t waiting;  // of these those that wait for their answer,
+    size_t watched;  // of these those that are not suspended
 };
 
-enum { RECEIVING, WAITING, ANSWERED, ABANDONED };
+enum {
+    RECEIVING, // → WAITING
+    WAITING,   // → ANSWERED, ABANDONED, ORPHANED
+    ANSWERED,
+    ABANDONED, // the server stops
+    ORPHANED   // its connection is gone; it lives until its answer comes
+};
 
 struct chttpd_request {
     chttpd_server *server;
@@ -58,6 +70,8 @@ struct chttpd_request {
     int refused_status;
     bool is_begun; // the headers have been seen
     bool must_close;
+    bool is_suspended;
+    int looks; // left before it is suspended
     int state;
     struct MHD_Response *response;
     int status;
@@ -168,8 +182,38 @@ static enum MHD_Result queue(chttpd_request *request) {
 }
 
 static bool is_own_header(const char *name) {
-    return strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0
-        || strcasecmp(name, "Connection") == 0 || strcasecmp(name, "Date") == 0;
+    switch (*name | 0x20) {
+    case 'c': return strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Connection") == 0;
+    case 't': return strcasecmp(name, "Transfer-Encoding") == 0;
+    case 'd': return strcasecmp(name, "Date") == 0;
+    default: return false;
+    }
+}
+
+static void free_request(chttpd_request *request) {
+    if (request->is_begun) count(request->server, CHTTPD_REQUESTS, -1);
+    if (request->response) MHD_destroy_response(request->response);
+    free(request->target);
+    free(request);
+}
+
+static void begin_waiting(chttpd_request *request) {
+    request->state = WAITING;
+    request->looks = LOOKS_MAX;
+    request->server->waiting++;
+    request->server->watched++;
+}
+
+static void suspend(chttpd_request *request) {
+    request->is_suspended = true;
+    request->server->watched--;
+    MHD_suspend_connection(request->mhd);
+}
+
+static void end_waiting(chttpd_request *request, int state) {
+    request->state = state;
+    request->server->waiting--;
+    if (!request->is_suspended) request->server->watched--;
 }
 
 void chttpd_respond(chttpd_request *request, int status, const char *headers, size_t headers_length,
@@ -185,9 +229,11 @@ void chttpd_respond(chttpd_request *request, int status, const char *headers, si
     }
     request->response = response;
     request->status = status;
+    if (request->state == ORPHANED) return free_request(request);
     if (request->state != WAITING) return;
-    request->state = ANSWERED;
-    MHD_resume_connection(request->mhd);
+    end_waiting(request, ANSWERED);
+    // Else the library asks in the next run.
+    if (request->is_suspended) MHD_resume_connection(request->mhd);
 }
 
 // MARK: - Callbacks of the library
@@ -246,6 +292,7 @@ static void *begin_request(void *context, const char *uri, struct MHD_Connection
     chttpd_request *request = calloc(1, sizeof *request);
     if (!request) return NULL;
     request->server = context;
+    request->server->requests++;
     request->mhd = mhd;
     request->target_length = strlen(uri);
     request->target = strdup(uri);
@@ -266,14 +313,26 @@ static enum MHD_Result refuse_now(chttpd_request *request, int status) {
     return queue(request);
 }
 
-static enum MHD_Result hand_over(chttpd_request *request, const char *method, const header_list *list) {
+// Whether the kernel will tell of whatever comes next: the end of what is sent may have been told together with the request, and
+// the library looks for it after a suspension only. What a TLS session holds back is not told at all.
+static bool can_stay(const chttpd_request *request) {
+    if (request->server->certificate || !request->connection) return false;
+    char next;
+    return recv(request->connection->descriptor, &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+// A suspended connection costs: it leaves the library's lists and the kernel's set, and is put back, and read once for nothing.
+// One that gets its answer within a few turns stays where it is; all the library does with it meanwhile is to ask `answer`.
+static enum MHD_Result hand_over(chttpd_request *request, const char *method, const header_list *list, bool is_whole) {
     chttpd_server *server = request->server;
     enter(request->connection, ANSWERING);
     if (request->connection) request->connection->is_proven = true;
-    request->state = WAITING;
-    MHD_suspend_connection(request->mhd);
+    begin_waiting(request);
+    // The library would go on reading the body.
+    if (!is_whole) suspend(request);
     chttpd_request_view view = view_of(request, method, list);
-    server->configuration.receive(server->context, request, &view);
+    bool is_soon = server->configuration.receive(server->context, request, &view);
+    if (is_whole && !(is_soon && can_stay(request))) suspend(request);
     free_body(request);
     return MHD_YES;
 }
@@ -300,7 +359,7 @@ static enum MHD_Result see_headers(chttpd_request *request, const char *method) 
         if (!configuration->needs_body(server->context, &view)) {
             request->must_close = true;
             if (request->connection) request->connection->lingers = true;
-            return hand_over(request, method, &list);
+            return hand_over(request, method, &list, false);
         }
     }
     return MHD_YES;
@@ -330,7 +389,9 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *mhd, const c
     switch (request->state) {
     case ANSWERED: return queue(request);
     case ABANDONED: return MHD_NO;
-    case WAITING: return MHD_YES; // woken for nothing
+    case WAITING:
+        if (!request->is_suspended && request->looks-- == 0) suspend(request);
+        return MHD_YES;
     default: break;
     }
     // The library must not be stopped while a connection is suspended: none may be from here on.
@@ -348,24 +409,24 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *mhd, const c
     }
     header_list list;
     collect(&list, request);
-    return hand_over(request, method, &list);
+    return hand_over(request, method, &list, true);
 }
 
 static void complete_request(void *context, struct MHD_Connection *mhd, void **state,
                              enum MHD_RequestTerminationCode code) {
-    (void)mhd, (void)code;
+    (void)context, (void)mhd, (void)code;
     chttpd_request *request = *state;
     *state = NULL;
     if (!request) return;
-    if (request->is_begun) count(context, CHTTPD_REQUESTS, -1);
+    request->server->requests--;
     release_body(request);
     if (request->connection) {
         request->connection->request = NULL;
         enter(request->connection, RESTING);
     }
-    if (request->response) MHD_destroy_response(request->response);
-    free(request->target);
-    free(request);
+    // The peer has reset the connection: whoever works on the answer still knows the request.
+    if (request->state == WAITING) end_waiting(request, ORPHANED);
+    else free_request(request);
 }
 
 static void describe_peer(chttpd_connection *connection, const struct sockaddr *address) {
@@ -560,6 +621,8 @@ void chttpd_attach(chttpd_server *server, void *context) { server->context = con
 int chttpd_descriptor(chttpd_server *server) { return server->epoll; }
 
 int chttpd_timeout(chttpd_server *server) {
+    // The library would look again at once for those that only wait.
+    if (server->watched > 0 && server->requests == server->waiting) return -1;
     MHD_UNSIGNED_LONG_LONG milliseconds;
     if (MHD_get_timeout(server->daemon, &milliseconds) != MHD_YES) return -1;
     return milliseconds > 60000 ? 60000 : (int)milliseconds;
@@ -582,8 +645,8 @@ void chttpd_stop(chttpd_server *server) {
     // The library must not be stopped while a connection is suspended.
     for (chttpd_connection *each = server->newest; each; each = each->next) {
         if (!each->request || each->request->state != WAITING) continue;
-        each->request->state = ABANDONED;
-        MHD_resume_connection(each->request->mhd);
+        end_waiting(each->request, ABANDONED);
+        if (each->request->is_suspended) MHD_resume_connection(each->request->mhd);
     }
     MHD_run(server->daemon);
     MHD_stop_daemon(server->daemon);

@@ -64,8 +64,9 @@ typedef struct {
     void (*release)(void *context, size_t bytes);
     // Asked with the head alone.
     bool (*needs_body)(void *context, const chttpd_request_view *view);
-    // A whole request, to be answered by `chttpd_respond` once this has returned.
-    void (*receive)(void *context, chttpd_request *request, const chttpd_request_view *view);
+    // A whole request, to be answered by `chttpd_respond` once this has returned. Whether the answer will come soon: within
+    // milliseconds.
+    bool (*receive)(void *context, chttpd_request *request, const chttpd_request_view *view);
     // A request the server itself refuses: to be answered by `chttpd_respond` before this returns.
     void (*refuse)(void *context, chttpd_request *request, int status);
     // A connection that is closed without a request having come whole: may be told why, by `chttpd_tell`.
