@@ -9,7 +9,7 @@ import Synchronization
 /// number of replicas may serve one warehouse.
 package final class CatalogService: Sendable {
     package let warehouse: Warehouse
-    let registers: RegisterStore
+    package let registers: RegisterStore
     let files: MetadataStore
     let views: ViewStore
     let claims: LocationClaims

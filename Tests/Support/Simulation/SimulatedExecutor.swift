@@ -19,6 +19,7 @@ package final class SimulatedExecutor: TaskExecutor {
         var timers: [Timer] = []
         var random: SplitMix
         var now: Int64 = 0
+        var passed: Int64 = 0
         var order = 0
         var steps = 0
     }
@@ -34,6 +35,9 @@ package final class SimulatedExecutor: TaskExecutor {
 
     /// Microseconds since the world began.
     package var now: Int64 { state.withLock { $0.now } }
+    /// Microseconds of the calendar in which nothing happened: everybody was stalled, and whatever is under way goes on.
+    package var passed: Int64 { state.withLock { $0.passed } }
+    package func pass(microseconds: Int64) { state.withLock { $0.passed += microseconds } }
     /// Jobs run so far.
     package var steps: Int { state.withLock { $0.steps } }
     /// A digest of every decision so far.
@@ -119,7 +123,9 @@ package struct SimulatedClock: WallClock, MonotonicClock {
         self.skewMicroseconds = skewMicroseconds
     }
 
-    package func now() -> Timestamp { Timestamp(microseconds: Self.beginning + executor.now + skewMicroseconds) }
+    package func now() -> Timestamp {
+        Timestamp(microseconds: Self.beginning + executor.now + executor.passed + skewMicroseconds)
+    }
     package func nanoseconds() -> UInt64 { UInt64(executor.now) * 1000 }
 
     package func sleep(milliseconds: Int) async throws {

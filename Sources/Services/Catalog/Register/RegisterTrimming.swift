@@ -12,10 +12,11 @@ package struct RegisterRetention: Hashable, Sendable {
     let days: Int64
 
     package init(versions: Int64, days: Int64) {
-        self.versions = max(Self.versionsMin, versions)
+        self.versions = max(1, versions)
         self.days = max(1, days)
     }
 
+    /// The fewest that may be configured.
     static let versionsMin: Int64 = 100
 }
 
@@ -129,7 +130,7 @@ extension RegisterStore {
     ///
     /// The put of the guide is the durable step: from then on the versions count as deleted. A crash after it leaves some
     /// of them, which the next trimming finds.
-    func trim(_ chain: RegisterChain, _ retention: RegisterRetention) async throws(CatalogError) {
+    package func trim(_ chain: RegisterChain, _ retention: RegisterRetention) async throws(CatalogError) {
         let head = try await head(chain)
         guard head.version > 0 else { return }
         let stored = try await guideToSearch(chain)

@@ -40,7 +40,9 @@ struct CatalogClient: Sendable {
         case 5:
             let second = world.fates.pick(world.tables)
             return .transaction(second == table ? [table] : [table, second])
-        default: return .load(table)
+        case 6: return .load(table)
+        case 7: return .undrop(table)
+        default: return .expire(table)
         }
     }
 
@@ -50,6 +52,7 @@ struct CatalogClient: Sendable {
         let key = world.fates.chance(world.plan.keyed) ? "key-\(number)" : nil
         let begin = world.journal.tick()
         let sent = world.mistake == .keysForgotten ? nil : key
+        let passed = world.executor.passed
         guard let ask = await request(number, wish, CatalogService.Request(idempotencyKey: sent), process) else {
             return
         }
@@ -63,12 +66,15 @@ struct CatalogClient: Sendable {
             case .failure(let error) where error.code == .tooManyRequests: break
             case .failure(let error)
             where sent == nil && isUnknown && error.message.hasPrefix(Self.notMade): break
+            // Days later nobody knows the key any more: what became of the first attempt is not said.
+            case .failure where isUnknown && world.executor.passed != passed: break attempts
             case .failure(let error) where error.status < 500:
                 outcome = .refused(error, afterUnknown: isUnknown)
                 break attempts
             default: isUnknown = true
             }
             await pause(60)
+            guard world.executor.passed == passed else { break }
         }
         world.note(
             CatalogRecord(
@@ -147,13 +153,20 @@ struct CatalogClient: Sendable {
             }
         case .load(let table):
             return { (service) async throws(CatalogError) in .at(try await service.loadTable(table).file.location) }
+        case .undrop(let table):
+            return { (service) async throws(CatalogError) in
+                .at(try await service.undropTable(table, request).file.location)
+            }
+        case .expire(let table):
+            guard let change = await expiry(table, process) else { return nil }
+            return { (service) async throws(CatalogError) in
+                .at(try await service.commit(change, request).file.location)
+            }
         }
     }
 
-    /// A commit of one file on top of what the client last saw, its manifest list written.
-    private func append(
-        _ number: Int64, _ table: TableIdentifier, _ process: SimulatedProcess
-    ) async -> CatalogService.TableChange? {
+    /// The table as the client finds it; nil where it finds none.
+    private func read(_ table: TableIdentifier, _ process: SimulatedProcess) async -> TableMetadata? {
         let store = SimulatedStore(world.journal, world.storeNetwork, process)
         guard
             case .success(.at(let location)) = await call(
@@ -162,8 +175,31 @@ struct CatalogClient: Sendable {
                     .at(try await service.loadTable(table).file.location)
                 })
         else { return nil }
+        do { return try await StoredMetadata.read(location, from: store).metadata } catch { return nil }
+    }
+
+    /// Nil where there is nothing to take out.
+    private func expiry(
+        _ table: TableIdentifier, _ process: SimulatedProcess
+    ) async -> CatalogService.TableChange? {
+        guard let base = await read(table, process) else { return nil }
+        let dayAgo = world.clock.now().milliseconds - 24 * 3_600_000
+        let old = base.snapshots.filter {
+            $0.snapshotID != base.currentSnapshotID && $0.timestampMilliseconds < dayAgo
+        }
+        guard !old.isEmpty else { return nil }
+        return CatalogService.TableChange(
+            identifier: table, requirements: base.tableUUID.map { [.tableUUID($0)] } ?? [],
+            updates: [.removeSnapshots(old.map(\.snapshotID))])
+    }
+
+    /// A commit of one file on top of what the client last saw, its manifest list written.
+    private func append(
+        _ number: Int64, _ table: TableIdentifier, _ process: SimulatedProcess
+    ) async -> CatalogService.TableChange? {
+        guard let base = await read(table, process) else { return nil }
         do {
-            let base = try await StoredMetadata.read(location, from: store).metadata
+            let store = SimulatedStore(world.journal, world.storeNetwork, process)
             var manifests = [Self.manifest(number, base)]
             if let list = base.currentSnapshot?.manifestList {
                 manifests += try ManifestList.decode(

@@ -18,6 +18,8 @@ final class CatalogJournal: AlteredStore {
         var tick: Int64 = 0
         var entries: [String: Entry] = [:]
         var decisions: [String: String] = [:]
+        /// Versions up to which a register's guide says that they may be gone.
+        var trimmed: [String: Int64] = [:]
         var putAt: [String: Int64] = [:]
     }
 
@@ -74,9 +76,13 @@ final class CatalogJournal: AlteredStore {
                 return state.decisions[id]
             }
             if let known, known != decision { findings.add("transaction \(id) was \(known), then \(decision)") }
+        } else if key.hasPrefix("tables/"), key.hasSuffix("/hint") {
+            recordGuide(String(key.dropLast("/hint".count)), json["trimmed"]?.integer ?? -1)
         } else if key.hasPrefix("tables/"), let slash = key.lastIndex(of: "/"),
             let version = Int64(key[key.index(after: slash)...])
         {
+            // Made anew by somebody who was stalled: it counts for nobody.
+            if version <= state.withLock({ $0.trimmed[String(key[..<slash])] ?? 0 }) { return }
             let next = tick()
             let entry = Entry(chain: String(key[..<slash]), version: version, json: json, tick: next)
             let known = state.withLock { state in
@@ -86,12 +92,60 @@ final class CatalogJournal: AlteredStore {
             if let known, known.json != json { findings.add("the register entry \(key) was written twice") }
         }
     }
+
+    /// What may be gone never comes back.
+    private func recordGuide(_ chain: String, _ trimmed: Int64) {
+        let before = state.withLock { state in
+            defer { state.trimmed[chain] = trimmed }
+            return state.trimmed[chain] ?? 0
+        }
+        if trimmed < before { findings.add("the guide of \(chain) goes back from \(before) to \(trimmed)") }
+    }
+
+    func delete(_ bucket: BucketName, _ keys: [ObjectKey]) async throws(ObjectStoreError) {
+        if bucket.rawValue == CatalogWorld.catalogBucket {
+            for key in keys where key.rawValue.hasPrefix("tables/") { judgeDeletion(key.rawValue) }
+        }
+        try await memory.delete(bucket, keys)
+    }
+
+    /// A version that counts is deleted by nobody.
+    private func judgeDeletion(_ key: String) {
+        guard let slash = key.lastIndex(of: "/"), let version = Int64(key[key.index(after: slash)...]) else {
+            return findings.add("\(key) was deleted")
+        }
+        let trimmed = state.withLock { $0.trimmed[String(key[..<slash])] ?? 0 }
+        if version > trimmed { findings.add("\(key) was deleted, and only versions up to \(trimmed) may be") }
+    }
 }
 
 extension CatalogWorld {
     /// The objects as a replica sees them: its lists may be behind.
     func bucket(of process: SimulatedProcess) -> any ObjectStore {
         plan.staleLists == 0 ? journal : StaleLists(journal: journal, random: fates, perThousand: plan.staleLists)
+    }
+}
+
+extension CatalogWorld {
+    /// A replica that is stalled now and then just before it creates a version.
+    func stalled(_ store: any ObjectStore) -> any ObjectStore {
+        plan.stalls == 0 ? store : StalledWriter(inner: store, world: self)
+    }
+}
+
+private struct StalledWriter: AlteredStore {
+    let inner: any ObjectStore
+    let world: CatalogWorld
+
+    func put(
+        _ location: ObjectLocation, _ bytes: [UInt8], condition: PutCondition, contentType: String?
+    ) async throws(ObjectStoreError) -> PutOutcome {
+        if condition == .ifAbsent, location.key.rawValue.hasPrefix("tables/"), !world.isHealing,
+            world.fates.chance(world.plan.stalls)
+        {
+            await world.executor.sleep(microseconds: Int64(20_000 + world.fates.below(150_000)))
+        }
+        return try await inner.put(location, bytes, condition: condition, contentType: contentType)
     }
 }
 

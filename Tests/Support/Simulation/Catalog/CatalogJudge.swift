@@ -20,6 +20,7 @@ struct CatalogJudge {
         let files = await metadataFiles()
         judgeLines(files)
         judgePlaces()
+        judgeReturns()
         judgeMarks(files)
         judgeKeys()
         await judgeManifests(files)
@@ -72,6 +73,20 @@ struct CatalogJudge {
         }
         for (uuid, end) in last where heads[uuid] == nil && !end.isDropped {
             world.findings.add("the table \(uuid) is nowhere, and was not dropped")
+        }
+    }
+
+    /// What was dropped comes back as it was last.
+    private func judgeReturns() {
+        var last: [String: String] = [:]
+        for (chain, state) in history.chains.flatMap({ chain, states in states.map { (chain, $0) } })
+            .sorted(by: { $0.1.tick < $1.1.tick })
+        {
+            guard let uuid = state.uuid, let location = state.location else { continue }
+            if state.operation == "undrop", state.isEffective, last[uuid] != location {
+                world.findings.add("\(chain) version \(state.version) is not what was dropped")
+            }
+            last[uuid] = location
         }
     }
 

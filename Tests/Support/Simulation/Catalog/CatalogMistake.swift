@@ -20,6 +20,10 @@ package enum CatalogMistake: String, CaseIterable, Sendable {
     case answeredBeforePut
     /// The store looks, and then writes.
     case lookThenPut
+    /// Whoever was stalled is not told which versions were trimmed meanwhile.
+    case guideUnheeded
+    /// Versions are deleted before the guide says so.
+    case trimmedUnsaid
     /// Nobody writes down whose request made a version.
     case keysForgotten
 
@@ -51,6 +55,9 @@ private final class MistakenStore: AlteredStore {
         if mistake == .pendingCounts, location.key.rawValue.hasPrefix("transactions/") {
             return try await getDecided(location, range: range)
         }
+        if mistake == .guideUnheeded, location.key.rawValue.hasSuffix("/hint") {
+            return try await withoutTrimmed(try await store.get(location, range: range))
+        }
         guard mistake == .cachedHead, location.key.rawValue.hasPrefix("tables/") else {
             return try await store.get(location, range: range)
         }
@@ -62,6 +69,16 @@ private final class MistakenStore: AlteredStore {
             let now = executor.now
             if error.code == .notFound { missing.withLock { $0[location] = now } }
             throw error
+        }
+    }
+
+    private func withoutTrimmed(_ object: StoredObject) async throws(ObjectStoreError) -> StoredObject {
+        do {
+            guard var guide = try JSONValue.parse(object.bytes).object else { return object }
+            guide["trimmed"] = 0
+            return StoredObject(bytes: JSONValue.object(guide).serialized(), etag: object.etag)
+        } catch {
+            return object
         }
     }
 
@@ -81,6 +98,7 @@ private final class MistakenStore: AlteredStore {
     ) async throws(ObjectStoreError) -> PutOutcome {
         let key = location.key.rawValue
         missing.withLock { $0[location] = nil }
+        if mistake == .trimmedUnsaid, key.hasSuffix("/hint") { return .stored(etag: "unsaid") }
         let (isRegister, isDecision) = (key.hasPrefix("tables/"), key.hasPrefix("transactions/"))
         guard condition == .ifAbsent, isRegister || isDecision else {
             return try await store.put(location, bytes, condition: condition, contentType: contentType)

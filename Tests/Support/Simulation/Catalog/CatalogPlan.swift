@@ -19,8 +19,14 @@ package struct CatalogPlan: Sendable {
     package var skewSeconds = 0
     /// Whether appends that lost a race are put on top of the winner.
     package var rebases = false
-    /// How often each wish is drawn: create, drop, rename, set, append, transaction, load.
-    package var weights = [2, 1, 2, 5, 5, 4, 4]
+    /// How often registers are trimmed, most times after days have passed.
+    package var trims = 0
+    /// Versions that trimming leaves.
+    package var keptVersions: Int64 = 2
+    /// How often a writer is stalled before it creates a version, in thousandths.
+    package var stalls = 0
+    /// How often each wish is drawn: create, drop, rename, set, append, transaction, load, undrop, expire.
+    package var weights = [2, 1, 2, 5, 5, 4, 4, 1, 1]
 
     init(_ random: SimulatedRandom) {
         replicas = random.pick([1, 2, 2, 2, 3])
@@ -42,7 +48,17 @@ package struct CatalogPlan: Sendable {
         keyed = random.pick([0, 500, 1000])
         skewSeconds = random.pick([0, 0, 5])
         rebases = random.chance(400)
-        if random.chance(300) { weights = [1, 0, 0, 3, 6, 0, 2] }
-        if random.chance(200) { weights = [3, 2, 5, 2, 0, 6, 5] }
+        if random.chance(300) { weights = [1, 0, 0, 3, 6, 0, 2, 0, 1] }
+        if random.chance(200) { weights = [3, 2, 5, 2, 0, 6, 5, 0, 0] }
+        if random.chance(150) { weights = [1, 4, 2, 3, 2, 1, 3, 5, 0] }
+        trims = random.pick([0, 0, 3, 8])
+        keptVersions = Int64(random.within(1...3))
+        stalls = trims == 0 ? 0 : random.pick([0, 50, 200])
+        if trims > 0, random.chance(400) {
+            // One table, and many that write to it: a writer that is stalled is overtaken by a few versions at once.
+            (replicas, clients, wishesPerClient, tables) = (3, 6, 9, 1)
+            weights = [2, 0, 0, 8, 2, 0, 1, 0, 1]
+            (trims, keptVersions, stalls) = (12, 1, 150)
+        }
     }
 }

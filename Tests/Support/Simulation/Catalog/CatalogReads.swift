@@ -59,8 +59,10 @@ struct CatalogReads {
             default: return [:]
             }
         case .refused(let error, _) where error.code == .noSuchTable:
-            if case .transaction = record.wish { return [:] }
-            return first { $0.location == nil }
+            switch record.wish {
+            case .transaction, .undrop: return [:]
+            default: return first { $0.location == nil }
+            }
         default: return [:]
         }
     }

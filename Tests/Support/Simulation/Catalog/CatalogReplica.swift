@@ -31,7 +31,7 @@ final class CatalogReplica: Sendable {
         do {
             let store = SimulatedStore(world.bucket(of: process), world.storeNetwork, process)
             let service = try world.service(
-                on: world.altered(store), skewSeconds: world.fates.below(world.plan.skewSeconds + 1))
+                on: world.stalled(world.altered(store)), skewSeconds: world.fates.below(world.plan.skewSeconds + 1))
             life.withLock { $0 = Life(process: process, service: service) }
         } catch {
             world.findings.add("\(name) does not start: \(error)")

@@ -44,6 +44,7 @@ package final class CatalogSimulation: Sendable {
         for number in 0..<world.plan.clients {
             spawn { await CatalogClient(name: "c\(number)", replicas: self.replicas, world: self.world).run() }
         }
+        spawn { await self.trim() }
         _ = world.executor.run(until: world.executor.now + Self.trouble, stepsMax: Self.stepsMax) { isDone }
         world.heal()
         for replica in replicas { replica.spare() }
@@ -81,6 +82,22 @@ package final class CatalogSimulation: Sendable {
             }
         } catch {
             world.findings.add("nothing can be made: \(error)")
+        }
+    }
+
+    /// Trims all registers now and then, by some replica, most times after days.
+    private func trim() async {
+        let retention = RegisterRetention(versions: world.plan.keptVersions, days: 1)
+        for _ in 0..<world.plan.trims {
+            await world.executor.sleep(microseconds: Int64(world.fates.below(80_000)))
+            if world.fates.chance(700) { world.passDays() }
+            for table in world.tables {
+                let replica = world.fates.pick(replicas)
+                _ = await replica.take { (service) async throws(CatalogError) in
+                    try await service.registers.trim(try RegisterChain.table(table), retention)
+                    return .done
+                }
+            }
         }
     }
 

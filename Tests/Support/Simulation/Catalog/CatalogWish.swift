@@ -11,12 +11,15 @@ enum CatalogWish: Sendable {
     case append(TableIdentifier)
     case transaction([TableIdentifier])
     case load(TableIdentifier)
+    case undrop(TableIdentifier)
+    /// Takes the snapshots that are older than a day out.
+    case expire(TableIdentifier)
 
     /// The table whose state the answer tells.
     var table: TableIdentifier {
         switch self {
         case .create(let table), .drop(let table), .rename(let table, _), .set(let table), .append(let table),
-            .load(let table):
+            .load(let table), .undrop(let table), .expire(let table):
             table
         case .transaction(let tables): tables[0]
         }
@@ -27,7 +30,7 @@ enum CatalogWish: Sendable {
         switch self {
         case .create, .set, .append: 1
         case .transaction(let tables): tables.count
-        case .drop, .rename, .load: 0
+        case .drop, .rename, .load, .undrop, .expire: 0
         }
     }
 }

@@ -55,6 +55,12 @@ final class CatalogWorld: Sendable {
         trace.note("everything works from here on")
     }
 
+    /// Two days in which nobody did anything; what was under way goes on afterwards.
+    func passDays() {
+        executor.pass(microseconds: 2 * 24 * 3_600_000_000)
+        trace.note("two days later")
+    }
+
     func newWish() -> Int64 {
         wishes.withLock { last in
             last += 1
