@@ -175,6 +175,16 @@ private func errorType(_ response: HTTPResponse) throws -> String {
         #expect(!pipeline.isShort(request(.post, "/short", body: "\u{1F}\u{8B}")))
     }
 
+    @Test func `reads of short routes with parameters are short`() throws {
+        var router = sampleRouter()
+        router.on(.get, "/short/{name}", isShort: true, ok)
+        let pipeline = try pipeline(router: router)
+        #expect(pipeline.isShort(request(.get, "/short/a?b=c")))
+        #expect(!pipeline.isShort(request(.get, "/short/a", body: "{}")))
+        #expect(!pipeline.isShort(request(.get, "/short/a/b")))
+        #expect(!pipeline.isShort(request(.post, "/short/a")))
+    }
+
     @Test func `what a lenient server lets through is refused`() async throws {
         let pipeline = try pipeline()
         let good = request(.get, "/open", ["Host": "a", "X-Odd.~name": ""])

@@ -17,6 +17,8 @@ struct RequestPipeline: Sendable {
     let clock: any MonotonicClock
     let random: any RandomSource
     private let shortTargets: Set<String>
+    /// The methods of short work at templates with parameters: of other requests the route need not be found twice.
+    private let shortReads: Set<HTTPMethod>
     private let decodedBodies: MemoryBudget
     private let requests: MetricFamily<Counter>
     private let refusals: MetricFamily<Counter>
@@ -43,6 +45,7 @@ struct RequestPipeline: Sendable {
         self.clock = clock
         self.random = random
         shortTargets = router.shortTargets
+        shortReads = router.shortReads
         decodedBodies = MemoryBudget(bytesMax: configuration.limits.bodiesBytesMax)
         requests = metrics.counter(
             "http_requests_total", "Requests answered.", labels: ["method", "route", "status"])
@@ -97,10 +100,15 @@ struct RequestPipeline: Sendable {
 
     /// Whether a request is answered within microseconds of computing. Compressed bodies are not: they can be bombs.
     func isShort(_ request: HTTPRequest) -> Bool {
-        request.body.count <= Self.shortBodyBytesMax && shortTargets.contains(request.target)
-            && request.headers["Content-Encoding"] == nil
-            // The first bytes of gzip and zstd, announced by nobody.
-            && request.body.first != 0x1F && request.body.first != 0x28
+        if shortTargets.contains(request.target) {
+            return request.body.count <= Self.shortBodyBytesMax && request.headers["Content-Encoding"] == nil
+                // The first bytes of gzip and zstd, announced by nobody.
+                && request.body.first != 0x1F && request.body.first != 0x28
+        }
+        guard shortReads.contains(request.method), request.body.isEmpty,
+            case .route(let route, _) = table.match(request.method, path: request.path)
+        else { return false }
+        return route.isShort
     }
 
     private static let shortBodyBytesMax = 16 << 10

@@ -47,6 +47,9 @@ package enum CatalogLimits {
     package static let cachedHeadsMax = 10_000
     /// Table metadata kept in memory, by size of the files.
     package static let cachedMetadataBytesMax = 64 << 20
+    /// Documents of tables kept in memory, ready to be sent; of those with all snapshots the small ones.
+    package static let cachedFormsBytesMax = 16 << 20
+    package static let keptFormBytesMax = 60 << 10
     /// View metadata kept in memory, by size of the files.
     package static let cachedViewBytesMax = 16 << 20
     /// Reads of the store that one request makes at the same time.

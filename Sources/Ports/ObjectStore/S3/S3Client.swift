@@ -135,6 +135,8 @@ final class S3Client: Sendable {
         }
     }
 
+    private static let hashOfNothing = Hexadecimal.encode(Digest.sha256([UInt8]()))
+
     func signed(_ call: Call) -> HTTPRequest {
         let time = now
         let isVirtual = configuration.addressing == .virtual && call.bucket != nil
@@ -144,7 +146,7 @@ final class S3Client: Sendable {
         if let key = call.key { path += "/\(SigV4Signer.encodePath(key.rawValue))" }
         if path.isEmpty { path = "/" }
         let query = SigV4Signer.encodeQuery(call.query)
-        let hash = Hexadecimal.encode(Digest.sha256(call.body))
+        let hash = call.body.isEmpty ? Self.hashOfNothing : Hexadecimal.encode(Digest.sha256(call.body))
         var headers = call.headers
         headers.append(("host", host))
         headers.append(("x-amz-date", SigV4Signer.dateTime(time)))

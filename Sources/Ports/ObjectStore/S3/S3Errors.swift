@@ -11,12 +11,26 @@ struct S3Failure {
 
     init(_ response: HTTPResponse, now: Timestamp) {
         status = response.status
+        retryAfterMilliseconds = response.headers["Retry-After"].flatMap { Self.milliseconds($0, now) }
+        // Whoever looks for what is next asks for what is not there yet, all the time.
+        guard status != 404 || !Self.saysNoSuchKey(response.body) else {
+            (code, message) = ("NoSuchKey", "")
+            return
+        }
         var document: XMLElement?
         // An answer without a readable document (from a proxy, or to HEAD) is described by its status alone.
         do throws(XMLElement.SyntaxError) { document = try XMLElement.parse(response.body) } catch {}
         code = document?.name == "Error" ? document?.text("Code") ?? "" : ""
         message = document?.name == "Error" ? document?.text("Message") ?? "" : ""
-        retryAfterMilliseconds = response.headers["Retry-After"].flatMap { Self.milliseconds($0, now) }
+    }
+
+    private static let noSuchKey = Array("<Code>NoSuchKey</Code>".utf8)
+
+    private static func saysNoSuchKey(_ body: [UInt8]) -> Bool {
+        guard (noSuchKey.count...4096).contains(body.count) else { return false }
+        return (0...(body.count - noSuchKey.count)).contains { start in
+            body[start] == noSuchKey[0] && body[start..<(start + noSuchKey.count)].elementsEqual(noSuchKey)
+        }
     }
 
     private static func milliseconds(_ text: String, _ now: Timestamp) -> Int? {

@@ -76,7 +76,7 @@ extension CatalogHarness {
     /// The answer to a change that made a table or brought it back.
     func made(_ table: CatalogService.Table, _ call: CatalogCall) async -> HTTPResponse {
         let access = await accessAfterChange(to: table.identifier, table.file.metadata, call)
-        return TableDocument(table: table, snapshots: .all, access: access).response
+        return TableDocument(table: table, snapshots: .all, access: access).response(forms)
     }
 
     /// As `access`, after a change that has taken place: what cannot be had is left out.

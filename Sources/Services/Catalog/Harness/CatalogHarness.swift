@@ -7,6 +7,7 @@ import JSONFormat
 /// The REST catalog over HTTP: knows headers, paths and status codes, and nothing of registers.
 package struct CatalogHarness: Sendable {
     typealias Handler = @Sendable (CatalogCall) async throws(CatalogError) -> HTTPResponse
+    typealias BriefHandler = @Sendable (CatalogCall) async throws(CatalogError) -> HTTPResponse?
 
     /// One operation, at `/v1/<path>` and `/v1/<warehouse>/<path>`.
     struct Endpoint: Sendable {
@@ -18,6 +19,8 @@ package struct CatalogHarness: Sendable {
         /// The query parameters it takes; nil for operations of the standard, whose clients may send more.
         let parameters: [String]?
         let handler: Handler
+        /// Answers what takes no more than a look at the store and memory; nil leaves a call to `handler`.
+        var brief: BriefHandler?
 
         /// Whether a call changes the catalog; one that only looks is not kept from being repeated.
         var isMutation: Bool { method != .get && method != .head && need.privilege.map { $0 >= .write } ?? true }
@@ -33,6 +36,7 @@ package struct CatalogHarness: Sendable {
     let signer: StoreRequestSigner?
     let reports: MetricsReports
     let feed: EventFeed
+    let forms = TableForms()
     /// Ends the waiting for events.
     package var isStopping: @Sendable () -> Bool = { false }
 
@@ -72,9 +76,11 @@ package struct CatalogHarness: Sendable {
 
     /// - Parameter need: what it takes to call it; a row of `RouteAccessTests` says the same.
     func standard(
-        _ method: HTTPMethod, _ path: String, _ need: RouteNeed, _ handler: @escaping Handler
+        _ method: HTTPMethod, _ path: String, _ need: RouteNeed, brief: BriefHandler? = nil,
+        _ handler: @escaping Handler
     ) -> Endpoint {
-        Endpoint(method: method, path: path, isStandard: true, need: need, parameters: nil, handler: handler)
+        Endpoint(
+            method: method, path: path, isStandard: true, need: need, parameters: nil, handler: handler, brief: brief)
     }
 
     /// - Parameter parameters: of the query; a call with another one is refused, since it would be answered as if that did

@@ -38,7 +38,7 @@ extension CatalogHarness {
         let names = template.split(separator: "/").filter { $0.hasPrefix("{") }.map {
             String($0.dropFirst().dropLast())
         }
-        router.on(endpoint.method, template, access: .open) { context in
+        router.on(endpoint.method, template, access: .open, isShort: endpoint.brief != nil) { context in
             guard isOpen || !context.caller.isAnonymous else {
                 return CatalogReply.error(
                     CatalogError(.notAuthorized, "a bearer token is needed: \"Authorization: Bearer …\""))
@@ -50,7 +50,18 @@ extension CatalogHarness {
                 principal: String(principal.name.prefix(200)), address: context.clientAddress,
                 requestID: context.requestID)
             let call = CatalogCall(context.request, parameters, rights: Rights(principal: principal, service: service))
-            return await RequestOrigin.$current.withValue(origin) { await respond(endpoint, call, context) }
+            guard let brief = endpoint.brief else {
+                return await RequestOrigin.$current.withValue(origin) { await respond(endpoint, call, context) }
+            }
+            do throws(CatalogError) {
+                if let response = try await brief(call) { return response }
+            } catch {
+                return failure(error, context)
+            }
+            // Away from the thread that serves all connections.
+            return await Task.detached {
+                await RequestOrigin.$current.withValue(origin) { await respond(endpoint, call, context) }
+            }.value
         }
     }
 
@@ -64,9 +75,13 @@ extension CatalogHarness {
             }
             return ContentCoding.apply(to: try await perform(endpoint, call), for: call.request)
         } catch {
-            if error.status >= 500 { context.logger.error("request failed", ["error": "\(error)"]) }
-            return CatalogReply.error(error)
+            return failure(error, context)
         }
+    }
+
+    private func failure(_ error: CatalogError, _ context: RequestContext) -> HTTPResponse {
+        if error.status >= 500 { context.logger.error("request failed", ["error": "\(error)"]) }
+        return CatalogReply.error(error)
     }
 
     /// Of calls that change nothing: those that do are in the audit log anyway, done or refused.

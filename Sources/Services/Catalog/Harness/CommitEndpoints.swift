@@ -11,7 +11,7 @@ extension CatalogHarness {
                 try await confine(change, call)
                 let table = try await service.commit(change, call.context)
                 let access = TableAccess(config: tableConfig(table.file.metadata.properties))
-                return TableDocument(table: table, snapshots: .all, access: access).response
+                return TableDocument(table: table, snapshots: .all, access: access).response(forms)
             },
             standard(.post, "transactions/commit", .parts(Self.transactionNeeds)) { (call) async throws(CatalogError) in
                 var changes: [CatalogService.TableChange] = []

@@ -16,7 +16,10 @@ extension CatalogHarness {
                 (call) async throws(CatalogError) in
                 try await registerTable(call)
             },
-            standard(.get, "namespaces/{namespace}/tables/{table}", .read) { (call) async throws(CatalogError) in
+            standard(
+                .get, "namespaces/{namespace}/tables/{table}", .read,
+                brief: { (call) async throws(CatalogError) in try await loadKnownTable(call) }
+            ) { (call) async throws(CatalogError) in
                 try await loadTable(call)
             },
             standard(.head, "namespaces/{namespace}/tables/{table}", .list) { (call) async throws(CatalogError) in
@@ -39,17 +42,33 @@ extension CatalogHarness {
     }
 
     private func loadTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
+        let snapshots = try Self.snapshots(call)
+        let table = try await service.loadTable(try call.table())
+        let access = try await access(to: table.identifier, table.file.metadata, call)
+        let document = TableDocument(table: table, snapshots: snapshots, access: access)
+        return document.response(to: call.request, forms)
+    }
+
+    /// The table, when its metadata has been read before and giving it away is copying a little.
+    private func loadKnownTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse? {
+        let snapshots = try Self.snapshots(call)
+        let identifier = try call.table()
+        guard call.rights.allowsOutright(Need(.read, on: .table(identifier))),
+            call.request.headers["X-Iceberg-Access-Delegation"] == nil,
+            let table = try await service.loadKnownTable(identifier), forms.isReady(table.file, snapshots)
+        else { return nil }
+        let access = try await access(to: identifier, table.file.metadata, call)
+        let document = TableDocument(table: table, snapshots: snapshots, access: access)
+        let response = document.response(to: call.request, forms)
+        return response.body.count < ContentCoding.bodyBytesMin ? response : nil
+    }
+
+    private static func snapshots(_ call: CatalogCall) throws(CatalogError) -> TableDocument.Snapshots {
         let form = call.request.parameter("snapshots") ?? TableDocument.Snapshots.all.rawValue
         guard let snapshots = TableDocument.Snapshots(rawValue: form.lowercased()) else {
             throw CatalogError(.badRequest, "snapshots must be \"all\" or \"refs\", not \"\(form.prefix(20))\"")
         }
-        let table = try await service.loadTable(try call.table())
-        let access = try await access(to: table.identifier, table.file.metadata, call)
-        let document = TableDocument(table: table, snapshots: snapshots, access: access)
-        guard !document.isKnown(to: call.request) else {
-            return HTTPResponse(status: 304, headers: ["ETag": document.etag])
-        }
-        return document.response
+        return snapshots
     }
 
     private func createTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
@@ -66,8 +85,7 @@ extension CatalogHarness {
         if let table { return await made(table, call) }
         let access = await accessAfterChange(to: identifier, metadata, isStaged: true, call)
         return CatalogReply.json(
-            bytes: TableDocument.document(
-                location: nil, metadata: metadata.json.serialized(), properties: metadata.properties, access))
+            bytes: TableForms.document(location: nil, metadata: metadata, access))
     }
 
     /// Takes the standard body, and the relaxed one: schema without ids, bare list as partition spec.

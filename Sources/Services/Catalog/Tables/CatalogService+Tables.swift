@@ -26,6 +26,13 @@ extension CatalogService {
         return try await table(identifier, at: head)
     }
 
+    /// The table as it is now, as `loadTable`; nil when its metadata is not in memory.
+    func loadKnownTable(_ identifier: TableIdentifier) async throws(CatalogError) -> Table? {
+        let head = try await tableHead(identifier)
+        guard let state = head.state.table else { throw Self.noSuchTable(identifier) }
+        return files.known(state.metadataLocation).map { Table(identifier: identifier, head: head, file: $0) }
+    }
+
     package func tableExists(_ identifier: TableIdentifier) async throws(CatalogError) -> Bool {
         try await tableHead(identifier).state.table != nil
     }

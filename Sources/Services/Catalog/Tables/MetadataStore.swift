@@ -12,8 +12,11 @@ final class MetadataStore: Sendable {
 
     init(store: any ObjectStore) { self.store = store }
 
+    /// A file that has been read or written before; nil when it would have to be read.
+    func known(_ location: String) -> StoredMetadata? { cache.withLock { $0.value(location) } }
+
     func read(_ location: String) async throws(CatalogError) -> StoredMetadata {
-        if let known = cache.withLock({ $0.value(location) }) { return known }
+        if let known = known(location) { return known }
         let file = try await StoredMetadata.read(location, from: store)
         remember(file)
         return file
