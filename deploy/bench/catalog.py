@@ -419,8 +419,14 @@ def large(catalogs, options):
             ("all", "", {}), ("refs", "?snapshots=refs", {}), ("all, gzip", "", {"Accept-Encoding": "gzip"}), ("all, zstd", "", {"Accept-Encoding": "zstd"})]:
         runs = [load(parameters, **headers) for _ in range(20)]
         found[name] = (statistics.median(took for took, _ in runs), runs[0][1])
-    commit = [ours.timed(connection, "POST", "/namespaces/bench/tables/large", set_property("k", str(number))) for number in range(10)]
-    found["commit"] = (statistics.median(commit), 0)
+
+    def commit(number):
+        started = time.perf_counter()
+        status, body = connection.send("POST", "/namespaces/bench/tables/large", set_property("k", str(number)))
+        assert status == 200, (status, body[:300])
+        return (time.perf_counter() - started) * 1000
+
+    found["commit"] = (statistics.median(map(commit, range(10))), 0)
     return found
 
 

@@ -14,13 +14,12 @@ enum MetadataObject {
     ///   elsewhere.
     static func read<Document>(
         _ location: String, from store: any ObjectStore, kind: String, bytesMax: Int = Limits.metadataBytesMax,
-        _ decode: (JSONValue) throws(IcebergError) -> Document
+        _ decode: ([UInt8]) throws(IcebergError) -> Document
     ) async throws(CatalogError) -> (document: Document, json: [UInt8]) {
         do {
             let object = try await store.get(try store.location(of: location), range: 0..<Int64(bytesMax) + 1)
-            let json = try TableMetadataFile.decodeJSON(object.bytes, bytesMax: bytesMax)
-            let text = TableMetadataFile.isCompressed(name: location) ? json.serialized() : object.bytes
-            return (try decode(json), text)
+            let text = try TableMetadataFile.text(object.bytes, bytesMax: bytesMax)
+            return (try decode(text), text)
         } catch let error as ObjectStoreError {
             switch error.code {
             case .notFound: throw CatalogError(.notFound, "there is no metadata file \(location)")

@@ -20,7 +20,7 @@ public struct StoredMetadata: Sendable {
         let (metadata, json) = try await MetadataObject.read(
             location, from: store, kind: "table metadata", bytesMax: bytesMax
         ) {
-            value throws(IcebergError) in try TableMetadata(json: value)
+            text throws(IcebergError) in try TableMetadata(text: text)
         }
         return StoredMetadata(location: location, metadata: metadata, json: json)
     }
@@ -33,7 +33,7 @@ public struct StoredMetadata: Sendable {
     public static func write(
         _ metadata: TableMetadata, to location: String, in store: any ObjectStore
     ) async throws(CatalogError) -> StoredMetadata? {
-        let json = metadata.json.serialized()
+        let json = metadata.serialized()
         guard try await MetadataObject.write(json, to: location, in: store) else { return nil }
         return StoredMetadata(location: location, metadata: metadata, json: json)
     }

@@ -14,7 +14,7 @@ public struct StoredView: Sendable {
     /// - Throws: `.notFound` when there is no such file, `.badRequest` when it is no view metadata or lies elsewhere.
     public static func read(_ location: String, from store: any ObjectStore) async throws(CatalogError) -> StoredView {
         let (metadata, json) = try await MetadataObject.read(location, from: store, kind: "view metadata") {
-            value throws(IcebergError) in try ViewMetadata(json: value)
+            text throws(IcebergError) in try ViewMetadata(json: TableMetadataFile.decodeJSON(text))
         }
         return StoredView(location: location, metadata: metadata, json: json)
     }

@@ -2,6 +2,8 @@
 public enum Limits {
     /// Bytes of a metadata file, before and after decompression.
     public static let metadataBytesMax = 256 << 20
+    /// Of a larger metadata file the snapshots are kept as text until one is asked for.
+    public static let parsedMetadataBytesMax = 64 << 10
     /// Fields of one schema, at all depths.
     public static let schemaFieldsMax = 50_000
     /// Levels of struct, list and map within each other.

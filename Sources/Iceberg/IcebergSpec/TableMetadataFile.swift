@@ -12,7 +12,7 @@ public enum TableMetadataFile {
     ///
     /// - Throws: `.limitExceeded` beyond `Limits.metadataBytesMax`; otherwise as `TableMetadata.init(json:)`.
     public static func decode(_ bytes: [UInt8]) throws(IcebergError) -> TableMetadata {
-        try TableMetadata(json: decodeJSON(bytes))
+        try TableMetadata(text: text(bytes))
     }
 
     /// The JSON of a table or view metadata file.
@@ -22,10 +22,22 @@ public enum TableMetadataFile {
     public static func decodeJSON(
         _ bytes: [UInt8], bytesMax: Int = Limits.metadataBytesMax
     ) throws(IcebergError) -> JSONValue {
+        try parse(text(bytes, bytesMax: bytesMax))
+    }
+
+    /// The text of a table or view metadata file, decompressed. Nothing of it has been looked at.
+    ///
+    /// - Throws: `.malformed` for gzip that cannot be read; `.limitExceeded`.
+    public static func text(
+        _ bytes: [UInt8], bytesMax: Int = Limits.metadataBytesMax
+    ) throws(IcebergError) -> [UInt8] {
         guard bytes.count <= bytesMax else {
             throw IcebergError(.limitExceeded, "metadata of more than the \(bytesMax) bytes allowed")
         }
-        let text = try decompress(bytes, bytesMax)
+        return try decompress(bytes, bytesMax)
+    }
+
+    static func parse(_ text: [UInt8]) throws(IcebergError) -> JSONValue {
         do {
             return try JSONValue.parse(text, depthLimit: Limits.jsonDepthMax)
         } catch {
@@ -35,11 +47,10 @@ public enum TableMetadataFile {
 
     /// - Parameter compressed: with gzip; the file's name must then end in `.gz.metadata.json`.
     public static func encode(_ metadata: TableMetadata, compressed: Bool = false) throws(IcebergError) -> [UInt8] {
-        try encode(metadata.json, compressed: compressed)
+        try encode(metadata.serialized(), compressed: compressed)
     }
 
-    static func encode(_ json: JSONValue, compressed: Bool) throws(IcebergError) -> [UInt8] {
-        let text = json.serialized()
+    static func encode(_ text: [UInt8], compressed: Bool) throws(IcebergError) -> [UInt8] {
         guard compressed else { return text }
         do {
             return try Deflate.compress(text, container: .gzip)

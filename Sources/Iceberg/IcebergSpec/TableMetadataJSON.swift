@@ -1,3 +1,4 @@
+import Bytes
 import Clocks
 import JSONFormat
 
@@ -14,11 +15,27 @@ extension TableMetadata {
     ///
     /// - Throws: `.unsupported` for an unknown version, `.malformed`, `.invalid`, `.limitExceeded`; with the place.
     public init(json: JSONValue) throws(IcebergError) {
-        try self.init(JSONReader(json))
+        try self.init(JSONReader(json), nil)
         try validate()
     }
 
-    private init(_ reader: JSONReader) throws(IcebergError) {
+    /// The same from text. Of a large one the snapshots are checked, but not taken apart before one is asked for, and written
+    /// again as they were.
+    ///
+    /// - Parameter parsedBytesMax: what is not large.
+    public init(
+        text: [UInt8], parsedBytesMax: Int = Limits.parsedMetadataBytesMax
+    ) throws(IcebergError) {
+        guard text.count > parsedBytesMax, let parts = TableMetadataText(text) else {
+            try self.init(json: TableMetadataFile.parse(text))
+            return
+        }
+        try self.init(JSONReader(.object(parts.rest)), parts)
+        try validate()
+    }
+
+    /// - Parameter parts: what is not in the JSON.
+    private init(_ reader: JSONReader, _ parts: TableMetadataText?) throws(IcebergError) {
         let version = try reader.member("format-version")
         formatVersion = try version.int()
         guard Self.supportedFormatVersions.contains(formatVersion) else {
@@ -38,14 +55,19 @@ extension TableMetadata {
         properties = try reader.optional("properties")?.stringMap() ?? [:]
         currentSnapshotID = try reader.optional("current-snapshot-id")?.long()
         if currentSnapshotID == -1 { currentSnapshotID = nil }
-        snapshots = try Self.list(reader, "snapshots") { value throws(IcebergError) in
-            var snapshot = try Snapshot(value)
-            // Version 1 has none, whatever a file says.
-            if isFirst { snapshot.sequenceNumber = 0 }
-            return snapshot
-        }
-        snapshotLog = try Self.list(reader, "snapshot-log") { value throws(IcebergError) in
-            try SnapshotLogEntry(value)
+        if let parts {
+            snapshots = parts.snapshots
+            snapshotLog = parts.snapshotLog
+        } else {
+            snapshots = try Self.list(reader, "snapshots") { value throws(IcebergError) in
+                var snapshot = try Snapshot(value)
+                // Version 1 has none, whatever a file says.
+                if isFirst { snapshot.sequenceNumber = 0 }
+                return snapshot
+            }
+            snapshotLog = try Self.list(reader, "snapshot-log") { value throws(IcebergError) in
+                try SnapshotLogEntry(value)
+            }
         }
         metadataLog = try Self.list(reader, "metadata-log") { value throws(IcebergError) in
             try MetadataLogEntry(value)
@@ -145,6 +167,60 @@ extension TableMetadata {
 extension TableMetadata {
     /// The whole metadata in the form of its version, with the optional members other readers insist on.
     public var json: JSONValue {
+        var object = outline
+        object["snapshots"] = .array(snapshots.map { $0.json(formatVersion: formatVersion) })
+        object["snapshot-log"] = .array(snapshotLog.map(\.json))
+        return .object(object)
+    }
+
+    /// The UTF-8 of `json`, but for snapshots that were read as text and go as they came.
+    public func serialized() -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(
+            8_192 + snapshots.reduce(0) { $0 + 1 + ($1.text?.byteCount ?? 500) } + snapshotLog.count * 80)
+        text.append(UInt8(ascii: "{"))
+        for (index, member) in outline.members.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            JSONValue.appendQuoted(member.key, to: &text)
+            text.append(UInt8(ascii: ":"))
+            switch member.key {
+            case "snapshots": writeSnapshots(to: &text)
+            case "snapshot-log": writeSnapshotLog(to: &text)
+            default: text += member.value.serialized()
+            }
+        }
+        text.append(UInt8(ascii: "}"))
+        return text
+    }
+
+    private func writeSnapshots(to text: inout [UInt8]) {
+        text.append(UInt8(ascii: "["))
+        for (index, snapshot) in snapshots.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            if formatVersion > 1, let known = snapshot.text {
+                known.append(to: &text)
+            } else {
+                text += snapshot.json(formatVersion: formatVersion).serialized()
+            }
+        }
+        text.append(UInt8(ascii: "]"))
+    }
+
+    private func writeSnapshotLog(to text: inout [UInt8]) {
+        text.append(UInt8(ascii: "["))
+        for (index, entry) in snapshotLog.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            text.append(utf8: "{\"timestamp-ms\":")
+            text.append(utf8: String(entry.timestampMilliseconds))
+            text.append(utf8: ",\"snapshot-id\":")
+            text.append(utf8: String(entry.snapshotID))
+            text.append(UInt8(ascii: "}"))
+        }
+        text.append(UInt8(ascii: "]"))
+    }
+
+    /// The members in order, the lists of snapshots and of the snapshot log empty.
+    private var outline: JSONObject {
         var builder = JSONBuilder()
         builder.set("format-version", formatVersion)
         builder.set("table-uuid", tableUUID?.description)
@@ -165,14 +241,14 @@ extension TableMetadata {
         builder.set("current-snapshot-id", currentSnapshotJSON)
         builder.set("next-row-id", nextRowID)
         builder.set("refs", referencesJSON)
-        builder.set("snapshots", .array(snapshots.map { $0.json(formatVersion: formatVersion) }))
+        builder.set("snapshots", JSONValue.array([]))
         builder.set("statistics", .array(statistics.map(\.json)))
         builder.set("partition-statistics", .array(partitionStatistics.map(\.json)))
-        builder.set("snapshot-log", .array(snapshotLog.map(\.json)))
+        builder.set("snapshot-log", JSONValue.array([]))
         builder.set("metadata-log", .array(metadataLog.map(\.json)))
         if !encryptionKeys.isEmpty { builder.set("encryption-keys", .array(encryptionKeys.map(\.json))) }
         builder.add(additionalMembers)
-        return builder.value
+        return builder.object
     }
 
     /// Readers of versions 1 and 2 want -1 where there is none, not null and not nothing.

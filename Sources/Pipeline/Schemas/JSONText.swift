@@ -1,4 +1,5 @@
 import Glibc
+import JSONFormat
 
 /// Reads the values that the nodes of a `JSONTape` stand for.
 package enum JSONText {

@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// Where a value fails, and how it is told.
 extension ValidationRun {
     func violation() -> SchemaViolation {

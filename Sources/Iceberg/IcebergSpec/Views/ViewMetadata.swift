@@ -117,6 +117,6 @@ public enum ViewMetadataFile {
 
     /// - Parameter compressed: with gzip; the file's name must then end in `.gz.metadata.json`.
     public static func encode(_ metadata: ViewMetadata, compressed: Bool = false) throws(IcebergError) -> [UInt8] {
-        try TableMetadataFile.encode(metadata.json, compressed: compressed)
+        try TableMetadataFile.encode(metadata.json.serialized(), compressed: compressed)
     }
 }

@@ -28,7 +28,7 @@ final class TableForms: Sendable {
         let name = Name(location: file.location, snapshots: snapshots)
         if let known = openings.withLock({ $0.value(name) }) { return Self.closed(known, access) }
         // All snapshots go into the answer as they lie on the store, without being written anew.
-        let metadata = snapshots == .all ? file.json : file.metadata.withReferencedSnapshotsOnly.json.serialized()
+        let metadata = snapshots == .all ? file.json : file.metadata.withReferencedSnapshotsOnly.serialized()
         let opening = Self.opening(
             location: file.location, metadata: metadata, properties: file.metadata.properties, room: 1_024)
         if snapshots == .refs || opening.count <= CatalogLimits.keptFormBytesMax {
@@ -41,7 +41,7 @@ final class TableForms: Sendable {
     static func document(location: String?, metadata: TableMetadata, _ access: TableAccess) -> [UInt8] {
         closed(
             opening(
-                location: location, metadata: metadata.json.serialized(), properties: metadata.properties, room: 1_024),
+                location: location, metadata: metadata.serialized(), properties: metadata.properties, room: 1_024),
             access)
     }
 

@@ -22,11 +22,11 @@ package struct JSONTape: ~Copyable, @unchecked Sendable {
         /// Index of the first node behind the value and all within it.
         package let next: UInt32
         /// Kind in the lowest 4 bits; bit 4: the string has escapes; above bit 8 the number of values or members.
-        private let bits: UInt32
+        @usableFromInline let bits: UInt32
 
-        package var kind: Kind { Kind(rawValue: UInt8(truncatingIfNeeded: bits & 15)) ?? .null }
-        package var hasEscapes: Bool { bits & 16 != 0 }
-        package var count: Int { Int(bits >> 8) }
+        @inlinable package var kind: Kind { Kind(rawValue: UInt8(truncatingIfNeeded: bits & 15)) ?? .null }
+        @inlinable package var hasEscapes: Bool { bits & 16 != 0 }
+        @inlinable package var count: Int { Int(bits >> 8) }
     }
 
     package private(set) var nodes: [Node] = []
