@@ -76,6 +76,8 @@ struct TestTable {
         return Timestamp(milliseconds: tick)
     }
 
+    mutating func wait(_ milliseconds: Int64) { tick += milliseconds }
+
     /// Puts the objects and makes the change, refusing it as a catalog would.
     mutating func commit(_ commit: PreparedCommit) async throws {
         for object in commit.objects {

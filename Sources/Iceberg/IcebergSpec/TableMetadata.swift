@@ -63,9 +63,12 @@ public struct TableMetadata: Hashable, Sendable {
         snapshot.schemaID.flatMap { schema(id: $0) } ?? currentSchema
     }
 
-    /// The snapshot that was current at a time, by the snapshot log; nil before the first.
+    /// The snapshot that was current at a time, by the snapshot log; before that begins, the newest until then that thinning
+    /// has kept. nil before the first.
     public func snapshot(asOf time: Timestamp) -> Snapshot? {
-        let entry = snapshotLog.last { $0.timestampMilliseconds <= time.milliseconds }
-        return entry.flatMap { snapshot(id: $0.snapshotID) }
+        if let entry = snapshotLog.last(where: { $0.timestampMilliseconds <= time.milliseconds }) {
+            return snapshot(id: entry.snapshotID)
+        }
+        return thinnedSnapshots.last { $0.timestampMilliseconds <= time.milliseconds }
     }
 }

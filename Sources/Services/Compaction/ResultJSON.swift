@@ -45,6 +45,8 @@ extension ExpiryResult {
             "dry_run": .bool(isDryRun), "snapshots_removed": JSONValue(snapshotsRemoved.count),
             "snapshot_ids": .array(
                 snapshotsRemoved.prefix(CompactionLimits.filesListed).map { JSONValue($0) }),
+            "references_removed": .array(referencesRemoved.map(JSONValue.string)),
+            "tags_set": .array(tagsSet.map(JSONValue.string)),
             "data_files_deleted": JSONValue(dataFilesDeleted), "manifests_deleted": JSONValue(manifestsDeleted),
             "manifest_lists_deleted": JSONValue(manifestListsDeleted),
         ]

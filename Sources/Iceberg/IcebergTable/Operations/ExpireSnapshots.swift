@@ -1,7 +1,8 @@
 import Clocks
 import IcebergSpec
 
-/// Removes snapshots and references that have outlived their retention (specification: "Snapshot Retention Policy").
+/// Removes snapshots and references that have outlived their retention (specification: "Snapshot Retention Policy"); what the
+/// table's `SnapshotThinning` keeps of main gets a tag first.
 public struct ExpireSnapshots: Hashable, Sendable {
     /// Snapshots younger than this stay, where their branch does not say otherwise. Nil: by the property
     /// `history.expire.max-snapshot-age-ms`, 5 days if not set.
@@ -24,12 +25,15 @@ public struct ExpireSnapshots: Hashable, Sendable {
         public let snapshots: [Snapshot]
         /// Names of branches and tags.
         public let references: [String]
+        /// What thinning keeps of what leaves main, by name.
+        public let tags: [String: SnapshotReference]
         public let change: TableChange
     }
 
     /// Works out what goes, at the time `now`. The commit is refused when a reference has moved meanwhile.
     ///
-    /// - Throws: `.invalid` when a snapshot that is named is the one a reference points to, or does not exist.
+    /// - Throws: `.invalid` when a snapshot that is named is the one a reference points to, or does not exist, and when the
+    ///   table's thinning is not in its form.
     public func prepare(base: TableMetadata, now: Timestamp) throws(TableError) -> Expired {
         let settings = Settings(self, base.properties, now: now)
         var references = base.references
@@ -50,13 +54,16 @@ public struct ExpireSnapshots: Hashable, Sendable {
                 throw TableError(.invalid, "the snapshot \(id) cannot expire: \(name) points to it")
             }
         }
+        let tags = try Self.thinningTags(base, references, settings)
+        references.merge(tags) { $1 }
         let kept = Self.kept(base, references, settings)
         let expired = base.snapshots.filter { !kept.contains($0.snapshotID) || snapshotIDs.contains($0.snapshotID) }
         var updates: [TableUpdate] = removed.map { .removeSnapshotReference(name: $0) }
+        updates += tags.sorted { $0.key < $1.key }.map { .setSnapshotReference(name: $0.key, $0.value) }
         if !expired.isEmpty { updates.append(.removeSnapshots(expired.map(\.snapshotID))) }
         let requirements = updates.isEmpty ? [] : Self.unmoved(base)
         return Expired(
-            snapshots: expired, references: removed, change: TableChange(updates, requirements, on: base))
+            snapshots: expired, references: removed, tags: tags, change: TableChange(updates, requirements, on: base))
     }
 
     private struct Settings {
@@ -74,6 +81,22 @@ public struct ExpireSnapshots: Hashable, Sendable {
             maxReferenceAge = number("history.expire.max-ref-age-ms") ?? .max
             self.now = now.milliseconds
         }
+    }
+
+    /// For what leaves main, as far as the table keeps some of it.
+    private static func thinningTags(
+        _ base: TableMetadata, _ references: [String: SnapshotReference], _ settings: Settings
+    ) throws(TableError) -> [String: SnapshotReference] {
+        let thinning: SnapshotThinning?
+        do throws(IcebergError) {
+            thinning = try SnapshotThinning(properties: base.properties)
+        } catch {
+            throw TableError(.invalid, error.message)
+        }
+        guard let thinning, let main = base.currentSnapshotID else { return [:] }
+        let kept = kept(base, references, settings)
+        let leaving = base.ancestors(of: main).filter { !kept.contains($0.snapshotID) }
+        return thinning.tags(for: leaving, of: base, at: Timestamp(milliseconds: settings.now))
     }
 
     private static func kept(

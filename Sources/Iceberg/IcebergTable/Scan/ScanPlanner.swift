@@ -1,3 +1,4 @@
+import Clocks
 import Concurrency
 import IcebergSpec
 
@@ -135,11 +136,9 @@ extension ScanTarget {
             }
             return snapshot
         case .asOf(let milliseconds):
-            guard let entry = metadata.snapshotLog.last(where: { $0.timestampMilliseconds <= milliseconds }) else {
-                throw TableError(.invalid, "the table has no snapshot as old as that: its history begins later")
-            }
-            guard let snapshot = metadata.snapshot(id: entry.snapshotID) else {
-                throw TableError(.invalid, "the snapshot \(entry.snapshotID) that was current then has expired")
+            guard let snapshot = metadata.snapshot(asOf: Timestamp(milliseconds: milliseconds)) else {
+                throw TableError(
+                    .invalid, "the table has no snapshot as old as that: its history begins later, or it has expired")
             }
             return snapshot
         case .reference(let name):

@@ -14,6 +14,11 @@ enum PropertyCheck {
                 throw refusal(name, value, "one of \(allowed.joined(separator: ", "))")
             }
         }
+        do throws(IcebergError) {
+            _ = try SnapshotThinning(properties: properties)
+        } catch {
+            throw CatalogError(.badRequest, "the property \(error.message)")
+        }
         guard let mapping = properties[NameMapping.property] else { return }
         do {
             _ = try NameMapping(text: mapping)

@@ -38,15 +38,16 @@ extension CatalogHarness {
 
     private func expire(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         let body = try call.body()
-        let retention = try CatalogCall.reading { () throws(JSONError) -> SnapshotRetention in
-            let days = try body.optional("older_than_days")?.double() ?? SnapshotRetention.defaultDays
+        let (days, keep) = try CatalogCall.reading { () throws(JSONError) -> (Double, Int) in
+            let days = try body.optional("older_than_days")?.double() ?? CatalogService.retentionDays
             let keep = try body.optional("retain_last")?.integer(as: Int.self) ?? 1
             guard days >= 0, days <= 36_500, keep >= 1, keep <= 1_000_000 else {
                 throw JSONError("older_than_days is 0 to 36500, retain_last 1 to 1000000")
             }
-            return SnapshotRetention(ageMilliseconds: Int64(days * 86_400_000), snapshotsToKeep: keep)
+            return (days, keep)
         }
-        let (expired, table) = try await service.expireSnapshots(try call.table(), retention, call.context)
+        let (expired, table) = try await service.expireSnapshots(
+            try call.table(), olderThanDays: days, retainLast: keep, call.context)
         return CatalogReply.json([
             "expired_snapshot_ids": .array(expired.map { JSONValue($0) }),
             "retained": JSONValue(table.file.metadata.snapshots.count),

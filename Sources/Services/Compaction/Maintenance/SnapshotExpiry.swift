@@ -4,51 +4,12 @@ import IcebergSpec
 import IcebergTable
 import ObjectStore
 
-/// Which snapshots may go (specification: "Snapshot Retention Policy"). Pure.
-struct ExpiryPolicy: Hashable, Sendable {
-    let maxAgeMilliseconds: Int64
-    let minSnapshotsToKeep: Int
-
-    /// The table's `history.expire.…` properties win over the worker's retention.
-    init(retentionDays: Int, properties: [String: String]) {
-        maxAgeMilliseconds =
-            properties["history.expire.max-snapshot-age-ms"].flatMap { Int64($0) } ?? Int64(retentionDays) * 86_400_000
-        minSnapshotsToKeep = max(1, properties["history.expire.min-snapshots-to-keep"].flatMap { Int($0) } ?? 1)
-    }
-
-    /// The ids of the snapshots to remove, oldest first. Kept are the targets of all references, and of each branch the ancestors
-    /// that are young enough or among the least number to keep.
-    func expired(_ metadata: TableMetadata, now: Timestamp) -> [Int64] {
-        var kept: Set<Int64> = []
-        let byID = Dictionary(metadata.snapshots.map { ($0.snapshotID, $0) }) { first, _ in first }
-        var references = metadata.references.values.map { $0 }
-        if let current = metadata.currentSnapshotID { references.append(SnapshotReference(snapshotID: current)) }
-        for reference in references {
-            kept.insert(reference.snapshotID)
-            guard reference.kind == .branch else { continue }
-            let oldest = now.milliseconds - (reference.maxSnapshotAgeMilliseconds ?? maxAgeMilliseconds)
-            let least = reference.minSnapshotsToKeep ?? minSnapshotsToKeep
-            var next = byID[reference.snapshotID]
-            var count = 0
-            var seen: Set<Int64> = []
-            while let snapshot = next, seen.insert(snapshot.snapshotID).inserted,
-                count < least || snapshot.timestampMilliseconds >= oldest
-            {
-                kept.insert(snapshot.snapshotID)
-                count += 1
-                next = snapshot.parentSnapshotID.flatMap { byID[$0] }
-            }
-        }
-        let oldest = now.milliseconds - maxAgeMilliseconds
-        // A snapshot on no branch may be staged work of another engine: it stays as long as young ones do.
-        return metadata.snapshots
-            .filter { !kept.contains($0.snapshotID) && $0.timestampMilliseconds < oldest }
-            .map(\.snapshotID)
-    }
-}
-
 package struct ExpiryResult: Sendable {
     package var snapshotsRemoved: [Int64] = []
+    /// Branches and tags that had outlived their retention.
+    package var referencesRemoved: [String] = []
+    /// Tags that the table's thinning has put on what stays.
+    package var tagsSet: [String] = []
     package var dataFilesDeleted = 0
     package var manifestsDeleted = 0
     package var manifestListsDeleted = 0
@@ -68,41 +29,53 @@ struct SnapshotExpiry: Sendable {
         guard base.metadata.properties["gc.enabled"]?.lowercased() != "false" else {
             throw CompactionError(.refused, "\(table) has gc.enabled=false: its files belong to others as well")
         }
-        let policy = ExpiryPolicy(retentionDays: retentionDays, properties: base.metadata.properties)
         let now = clock.now()
+        let due = try Self.due(base.metadata, retentionDays: retentionDays, at: now)
         var result = ExpiryResult(isDryRun: dryRun)
-        result.snapshotsRemoved = policy.expired(base.metadata, now: now)
-        guard !result.snapshotsRemoved.isEmpty else { return result }
-        let removedFrom: TableMetadata
+        result.snapshotsRemoved = due.snapshots.map(\.snapshotID)
+        result.referencesRemoved = due.references
+        result.tagsSet = due.tags.keys.sorted()
+        guard !due.change.isEmpty else { return result }
         let after: TableMetadata
         if dryRun {
-            removedFrom = base.metadata
             do {
-                after = try base.metadata.applying([.removeSnapshots(result.snapshotsRemoved)], at: now)
+                after = try base.metadata.applying(due.change.updates, at: now)
             } catch {
                 throw CompactionError(.refused, error.message)
             }
         } else {
             let ids = result.snapshotsRemoved
+            let retentionDays = retentionDays
             let committed = try await committer.commit(table, base: base) { (metadata) throws(CompactionError) in
                 // Refused when a reference has been put on one of them since: what is removed must be what was chosen.
-                guard Set(ids).isSubset(of: policy.expired(metadata, now: now)) else {
+                let due = try Self.due(metadata, retentionDays: retentionDays, at: now)
+                guard Set(ids).isSubset(of: due.snapshots.map(\.snapshotID)) else {
                     throw CompactionError(.conflict, "\(table): the snapshots to expire are in use again")
                 }
-                var requirements = metadata.tableUUID.map { [TableRequirement.tableUUID($0)] } ?? []
-                for (name, reference) in metadata.references {
-                    requirements.append(
-                        .referenceSnapshotID(reference: name, snapshotID: reference.snapshotID))
-                }
-                return TableCommitter.Change(requirements: requirements, updates: [.removeSnapshots(ids)]) { after in
-                    ids.allSatisfy { after.snapshot(id: $0) == nil }
+                return TableCommitter.Change(requirements: due.change.requirements, updates: due.change.updates) {
+                    after in
+                    due.snapshots.allSatisfy { after.snapshot(id: $0.snapshotID) == nil }
+                        && due.references.allSatisfy { after.references[$0] == nil }
+                        && due.tags.allSatisfy { after.references[$0.key] == $0.value }
                 }
             }
-            removedFrom = base.metadata
             after = committed.table.metadata
         }
-        try await deleteUnreachable(removedFrom, after: after, into: &result)
+        try await deleteUnreachable(base.metadata, after: after, into: &result)
         return result
+    }
+
+    /// The table's `history.expire.…` properties win over the worker's retention.
+    private static func due(
+        _ metadata: TableMetadata, retentionDays: Int, at now: Timestamp
+    ) throws(CompactionError) -> ExpireSnapshots.Expired {
+        let isByTable = metadata.properties["history.expire.max-snapshot-age-ms"].flatMap { Int64($0) } != nil
+        let oldest = Timestamp(milliseconds: now.milliseconds - Int64(retentionDays) * 86_400_000)
+        do throws(TableError) {
+            return try ExpireSnapshots(olderThan: isByTable ? nil : oldest).prepare(base: metadata, now: now)
+        } catch {
+            throw CompactionError(error)
+        }
     }
 
     /// Deletes what the removed snapshots reach and no snapshot of `after` does. A file that is left behind by a failure is an

@@ -107,7 +107,8 @@ package struct QueryPlanner: Sendable {
         case .asOf(let milliseconds):
             let time = Timestamp(milliseconds: milliseconds)
             if let snapshot = metadata.snapshot(asOf: time) { return metadata.schema(of: snapshot) }
-            guard let first = metadata.snapshotLog.first(where: { metadata.snapshot(id: $0.snapshotID) != nil }) else {
+            let logged = metadata.snapshotLog.lazy.compactMap { metadata.snapshot(id: $0.snapshotID) }.first
+            guard let first = metadata.thinnedSnapshots.first ?? logged else {
                 throw QueryError(.noSuchSnapshot, "The table \(identifier) has no snapshot yet.")
             }
             throw QueryError(

@@ -1,37 +1,7 @@
 import Clocks
 import IcebergCatalog
 import IcebergSpec
-
-/// Which snapshots a table keeps (specification: "Snapshot Retention Policy").
-struct SnapshotRetention: Sendable {
-    static let defaultDays = 7.0
-
-    let ageMilliseconds: Int64
-    let snapshotsToKeep: Int
-
-    /// Kept are what references point to and, of each branch, the newest ancestors and those not yet old. A branch's own
-    /// policy wins over the request's.
-    func expired(in metadata: TableMetadata, at now: Timestamp) -> [Int64] {
-        var kept = Set(metadata.references.values.map(\.snapshotID))
-        let parents = Dictionary(metadata.snapshots.map { ($0.snapshotID, $0) }) { first, _ in first }
-        let requestLimit = now.milliseconds - ageMilliseconds
-        for reference in metadata.references.values where reference.kind == .branch {
-            let count = reference.minSnapshotsToKeep ?? snapshotsToKeep
-            let limit = reference.maxSnapshotAgeMilliseconds.map { now.milliseconds - $0 } ?? requestLimit
-            var seen: Set<Int64> = []
-            var next = parents[reference.snapshotID]
-            while let snapshot = next, seen.insert(snapshot.snapshotID).inserted {
-                guard seen.count <= count || snapshot.timestampMilliseconds >= limit else { break }
-                kept.insert(snapshot.snapshotID)
-                next = snapshot.parentSnapshotID.flatMap { parents[$0] }
-            }
-        }
-        // Snapshots of no branch, such as staged ones, go by age alone.
-        return metadata.snapshots.filter {
-            !kept.contains($0.snapshotID) && $0.timestampMilliseconds < requestLimit
-        }.map(\.snapshotID)
-    }
-}
+import IcebergTable
 
 extension CatalogService {
     enum RollbackTarget: Sendable {
@@ -39,24 +9,30 @@ extension CatalogService {
         case time(Timestamp)
     }
 
-    /// Takes old snapshots out of the metadata. Their files stay for maintenance to remove, which checks what else needs
+    package static let retentionDays = 7.0
+
+    /// Takes old snapshots and references out of the metadata, and tags what the table's thinning keeps. Their files stay for maintenance to remove, which checks what else needs
     /// them. Properties, and with them the watermarks of logs, stay as they are.
     func expireSnapshots(
-        _ identifier: TableIdentifier, _ retention: SnapshotRetention, _ request: Request
+        _ identifier: TableIdentifier, olderThanDays days: Double, retainLast: Int, _ request: Request
     ) async throws(CatalogError) -> (expired: [Int64], table: Table) {
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let table = try await loadTable(identifier)
-            let metadata = table.file.metadata
-            let expired = retention.expired(in: metadata, at: clock.now())
-            guard !expired.isEmpty else { return ([], table) }
-            // The references decide what is kept: none may have moved since.
-            let requirements = metadata.references.map {
-                TableRequirement.referenceSnapshotID(reference: $0.key, snapshotID: $0.value.snapshotID)
+            let now = clock.now()
+            let expiry = ExpireSnapshots(
+                olderThan: Timestamp(milliseconds: now.milliseconds - Int64(days * 86_400_000)), retainLast: retainLast)
+            let due: ExpireSnapshots.Expired
+            do throws(TableError) {
+                due = try expiry.prepare(base: table.file.metadata, now: now)
+            } catch {
+                throw CatalogError(.badRequest, error.message)
             }
+            guard !due.change.updates.isEmpty else { return ([], table) }
+            // The references decide what is kept: the change demands that none has moved since.
             let change = TableChange(
-                identifier: identifier, requirements: requirements, updates: [.removeSnapshots(expired)])
+                identifier: identifier, requirements: due.change.requirements, updates: due.change.updates)
             do {
-                return (expired, try await commit(change, request))
+                return (due.snapshots.map(\.snapshotID), try await commit(change, request))
             } catch {
                 guard error.code == .commitFailed else { throw error }
             }
