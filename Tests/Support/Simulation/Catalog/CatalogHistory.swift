@@ -10,6 +10,8 @@ struct CatalogHistory: Sendable {
     struct State: Sendable {
         let version: Int64
         let tick: Int64
+        /// In microseconds of the world.
+        let time: Int64
         let operation: String
         /// Where the metadata lies; nil: no table.
         let location: String?
@@ -43,7 +45,8 @@ struct CatalogHistory: Sendable {
     }
 
     private static let absent = State(
-        version: 0, tick: 0, operation: "", location: nil, uuid: nil, keys: [], transaction: nil, isEffective: true)
+        version: 0, tick: 0, time: 0, operation: "", location: nil, uuid: nil, keys: [], transaction: nil,
+        isEffective: true)
 
     private static func state(_ entry: CatalogJournal.Entry, after last: State, _ journal: CatalogJournal) -> State {
         let json = entry.json
@@ -53,7 +56,7 @@ struct CatalogHistory: Sendable {
         let more = json["idempotency-keys"]?.array?.compactMap(\.string) ?? []
         let state = json["state"]
         return State(
-            version: entry.version, tick: entry.tick, operation: json["operation"]?.string ?? "",
+            version: entry.version, tick: entry.tick, time: entry.time, operation: json["operation"]?.string ?? "",
             location: counts ? state?["metadata-location"]?.string : last.location,
             uuid: counts ? state?["table-uuid"]?.string : last.uuid,
             keys: counts ? [key].compactMap(\.self) + more : [], transaction: counts ? transaction : nil,

@@ -12,6 +12,8 @@ final class CatalogJournal: AlteredStore {
         let json: JSONValue
         /// Its place in the order of all that happens in the world.
         let tick: Int64
+        /// When it was created, in microseconds of the world, days that passed among them.
+        let time: Int64
     }
 
     private struct State {
@@ -84,7 +86,8 @@ final class CatalogJournal: AlteredStore {
             // Made anew by somebody who was stalled: it counts for nobody.
             if version <= state.withLock({ $0.trimmed[String(key[..<slash])] ?? 0 }) { return }
             let next = tick()
-            let entry = Entry(chain: String(key[..<slash]), version: version, json: json, tick: next)
+            let entry = Entry(
+                chain: String(key[..<slash]), version: version, json: json, tick: next, time: executor.now + executor.passed)
             let known = state.withLock { state in
                 defer { if state.entries[key] == nil { state.entries[key] = entry } }
                 return state.entries[key]
