@@ -5,7 +5,7 @@ import Events
 ///
 /// Memory is bounded by `keysMax`: beyond it the oldest half is forgotten, and `forgotten` counts that. Two tables take
 /// turns, so that forgetting costs nothing: new keys go to the young one, which becomes the old one when it holds half of
-/// `keysMax`, or spans the window. About 50 bytes a key.
+/// `keysMax`, or spans the window. 27 to 40 bytes a key.
 package struct DedupWindow: Sendable {
     package let windowSeconds: Int64
     package let keysMax: Int
@@ -93,15 +93,32 @@ struct KeyTable: Sendable {
 
 /// Open addressing with linear probing; a key's own bits are its hash, for it is one.
 private struct KeyTablePart: Sendable {
+    /// 20 bytes: halves of 32 bits, since one field of 64 would make it 24.
     private struct Entry {
-        var low: UInt64 = 0
-        var high: UInt64 = 0
-        /// Seconds since 1970; `empty`, or `removed`.
-        var seconds: Int64 = KeyTablePart.empty
+        var low: (UInt32, UInt32) = (0, 0)
+        var high: (UInt32, UInt32) = (0, 0)
+        /// Seconds since 1970, until 2106; `empty`, or `removed`.
+        var seconds = KeyTablePart.empty
+
+        init() {}
+
+        init(_ key: EventKey, _ seconds: UInt32) {
+            low = Self.halves(key.low)
+            high = Self.halves(key.high)
+            self.seconds = seconds
+        }
+
+        func has(_ low: (UInt32, UInt32), _ high: (UInt32, UInt32)) -> Bool { self.low == low && self.high == high }
+
+        static func halves(_ bits: UInt64) -> (UInt32, UInt32) {
+            (UInt32(truncatingIfNeeded: bits), UInt32(truncatingIfNeeded: bits >> 32))
+        }
     }
 
-    private static let empty = Int64.min
-    private static let removed = Int64.min + 1
+    private static let empty = UInt32.max
+    private static let removed = UInt32.max - 1
+
+    private static func moment(_ seconds: Int64) -> UInt32 { UInt32(clamping: min(Int64(removed) - 1, seconds)) }
     private var entries: [Entry] = []
     /// Entries that are not empty.
     private var used = 0
@@ -109,28 +126,25 @@ private struct KeyTablePart: Sendable {
 
     subscript(key: EventKey) -> Int64? {
         guard let index = find(key) else { return nil }
-        return entries[index].seconds
+        return Int64(entries[index].seconds)
     }
 
     func peek(_ key: EventKey) -> UInt64 {
-        entries.isEmpty ? 0 : entries[Self.start(key.low, entries.count)].low
+        entries.isEmpty ? 0 : UInt64(entries[Self.start(Entry.halves(key.low).0, entries.count)].low.0)
     }
 
     /// Where the search begins: as far into the table as the low half of the bits is into its range.
-    private static func start(_ low: UInt64, _ count: Int) -> Int {
-        Int(truncatingIfNeeded: ((low & 0xFFFF_FFFF) &* UInt64(count)) >> 32)
+    private static func start(_ low: UInt32, _ count: Int) -> Int {
+        Int(truncatingIfNeeded: (UInt64(low) &* UInt64(count)) >> 32)
     }
 
     private func find(_ key: EventKey) -> Int? {
         guard !entries.isEmpty else { return nil }
+        let (low, high) = (Entry.halves(key.low), Entry.halves(key.high))
         return entries.withUnsafeBufferPointer { entries in
-            var index = Self.start(key.low, entries.count)
+            var index = Self.start(low.0, entries.count)
             while entries[index].seconds != Self.empty {
-                if entries[index].low == key.low, entries[index].high == key.high,
-                    entries[index].seconds != Self.removed
-                {
-                    return index
-                }
+                if entries[index].has(low, high), entries[index].seconds != Self.removed { return index }
                 index += 1
                 if index == entries.count { index = 0 }
             }
@@ -141,17 +155,17 @@ private struct KeyTablePart: Sendable {
     /// - Returns: whether the key is new.
     mutating func set(_ key: EventKey, _ seconds: Int64) -> Bool {
         if let index = find(key) {
-            entries[index].seconds = seconds
+            entries[index].seconds = Self.moment(seconds)
             return false
         }
         if (used + 1) * 4 > entries.count * 3 { grow() }
-        place(Entry(low: key.low, high: key.high, seconds: seconds))
+        place(Entry(key, Self.moment(seconds)))
         count += 1
         return true
     }
 
     private mutating func place(_ entry: Entry) {
-        var index = Self.start(entry.low, entries.count)
+        var index = Self.start(entry.low.0, entries.count)
         while entries[index].seconds != Self.empty {
             index += 1
             if index == entries.count { index = 0 }
@@ -167,7 +181,7 @@ private struct KeyTablePart: Sendable {
         entries = [Entry](
             repeating: Entry(), count: max(32, isCrowded ? before.count + before.count / 2 : before.count))
         used = 0
-        for entry in before where entry.seconds > Self.removed { place(entry) }
+        for entry in before where entry.seconds < Self.removed { place(entry) }
     }
 
     /// - Returns: whether it was there.

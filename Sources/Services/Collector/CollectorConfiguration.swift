@@ -58,7 +58,7 @@ package struct CollectorConfiguration: ConfigurationSection, Sendable {
                 "how long the (source, id) of an event is remembered; 0 for not at all") / 1000
         dedupKeysMax = reader.int(
             "DEDUP_KEYS_MAX", in: 1000...1_000_000_000, default: 4 << 20,
-            "events remembered at most, about 50 bytes each; the oldest half is forgotten beyond it")
+            "events remembered at most, 27 to 40 bytes each; the oldest half is forgotten beyond it")
         isStrict = reader.bool(
             "CLOUDEVENTS_STRICT", default: false, "refuse events without id or time instead of filling them in")
         var events = EventLimits()
