@@ -87,7 +87,8 @@ final class CatalogJournal: AlteredStore {
             if version <= state.withLock({ $0.trimmed[String(key[..<slash])] ?? 0 }) { return }
             let next = tick()
             let entry = Entry(
-                chain: String(key[..<slash]), version: version, json: json, tick: next, time: executor.now + executor.passed)
+                chain: String(key[..<slash]), version: version, json: json, tick: next,
+                time: executor.now + executor.passed)
             let known = state.withLock { state in
                 defer { if state.entries[key] == nil { state.entries[key] = entry } }
                 return state.entries[key]
