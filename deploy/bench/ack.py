@@ -19,8 +19,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "Tests" / "EndToEnd"))
+sys.path += [str(ROOT / "Tests" / "EndToEnd"), str(ROOT / "deploy" / "bench" / "support")]
 
+from pairs import pairs  # noqa: E402
 from suite import BINARIES, Suite  # noqa: E402
 
 EVENT = {
@@ -130,17 +131,9 @@ def beside(options):
         command += ["--environment", pair]
     print(f"{'':<12} {'µs a request':>14} {'peak MB':>10} {'requests/s':>12} {'p99 ms':>10}")
     totals = {"this build": [], "the other": []}
-    for _ in range(options.runs):
-        builds = {"this build": str(BINARIES), "the other": options.beside}
-        runs = {
-            name: subprocess.Popen(command, env=os.environ | {"ANALYTICS_BINARIES": binaries}, stdout=subprocess.PIPE, text=True)
-            for name, binaries in builds.items()}
-        for name, run in runs.items():
-            text, _ = run.communicate()
-            assert run.returncode == 0, name
-            result = json.loads(text)
-            totals[name].append(result["processor_microseconds_per_request"])
-            print(f"{name:<12} {totals[name][-1]:>14.1f} {result['peak_memory'] / 1e6:>10,.0f} {result['rate']:>12,.0f} {result['p99']:>10.1f}")
+    for name, result in pairs(command, BINARIES, options.beside, options.runs):
+        totals[name].append(result["processor_microseconds_per_request"])
+        print(f"{name:<12} {totals[name][-1]:>14.1f} {result['peak_memory'] / 1e6:>10,.0f} {result['rate']:>12,.0f} {result['p99']:>10.1f}")
     ratios = [this / other for this, other in zip(*totals.values())]
     print(f"{'ratio':<12} {statistics.median(ratios):>14.3f}   median of {options.runs}, {min(ratios):.3f} to {max(ratios):.3f}")
 

@@ -29,6 +29,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "Tests" / "EndToEnd"), str(ROOT / "deploy" / "bench" / "support")]
 
 import duckdb  # noqa: E402
+from pairs import pairs  # noqa: E402
 from suite import BINARIES, Suite  # noqa: E402
 
 NDJSON = "application/x-ndjson"
@@ -173,17 +174,9 @@ def beside(options, environment):
     for name, value in environment.items():
         command += ["--environment", f"{name}={value}"]
     line("", "µs an event", "peak MB", "events/s")
-    for _ in range(options.runs):
-        builds = {"this build": str(BINARIES), "the other": options.beside}
-        runs = {
-            name: subprocess.Popen(command, env=os.environ | {"ANALYTICS_BINARIES": binaries}, stdout=subprocess.PIPE, text=True)
-            for name, binaries in builds.items()}
-        for name, run in runs.items():
-            text, _ = run.communicate()
-            assert run.returncode == 0, name
-            result = json.loads(text)
-            line(name, f"{result['collector']['processor_seconds'] / result['events'] * 1e6:.2f}",
-                 f"{result['collector']['peak_memory'] / 1e6:,.0f}", f"{result['committed_per_second']:,.0f}")
+    for name, result in pairs(command, BINARIES, options.beside, options.runs):
+        line(name, f"{result['collector']['processor_seconds'] / result['events'] * 1e6:.2f}",
+             f"{result['collector']['peak_memory'] / 1e6:,.0f}", f"{result['committed_per_second']:,.0f}")
 
 
 def once(options, environment):
