@@ -69,6 +69,11 @@ def test_keys_come_and_go_without_a_restart(tmp_path):
         keys.write_text(json.dumps([old_entry | {"expires": "2020-01-01T00:00:00Z"}, new_entry, ops_entry]))
         wait_until(lambda: status(old) == 401, "the old key is expired")
         assert status(new) == 202 and problem() is None
+        keys.write_text("[]")
+        wait_until(lambda: status(new) == 401, "every key is revoked")
+        assert "no key in it" in problem()
+        keys.write_text(json.dumps([new_entry, ops_entry]))
+        wait_until(lambda: status(new) == 202, "the new key is back")
         metrics = call("GET", running.collector.url + "/metrics").body.decode()
         assert 'http_requests_refused_total{reason="key_expired"}' in metrics
         assert 'http_requests_refused_total{reason="scope"} 2' in metrics

@@ -105,7 +105,9 @@ private let time = Timestamp(microseconds: 1_700_000_000_000_000)
         let other = try temporaryFile(keyFile(("a", "three", "")))
         try FileManager.default.removeItem(atPath: path)
         try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: other)
-        #expect(ring.reload() && isGood("three") && !isGood("two"))
+        #expect(ring.reload() && isGood("three") && !isGood("two") && !ring.isFileEmpty)
+        try Data("[]".utf8).write(to: URL(filePath: other))
+        #expect(ring.reload() && ring.isFileEmpty && isGood("fixed") && !isGood("three"))
     }
 
     @Test(arguments: [

@@ -173,6 +173,15 @@ private func write(_ text: String, _ name: String) throws -> String {
         let names = error?.problems.map(\.variable) ?? []
         #expect(names.contains(variable) || variable == "TLS_CERT_FILE" && names == ["TLS_KEY_FILE"])
     }
+
+    @Test func `a file without a key is named where production lacks one`() throws {
+        let path = try temporaryFile("[]")
+        var reader = ConfigurationReader(Environment(["ICEBERG_ENV": "production", "WRITE_KEYS_FILE": path]))
+        _ = WorkerConfiguration(.collector, from: &reader)
+        let problem = try #require(reader.problems.first { $0.variable == "ANALYTICS_API_KEY" })
+        #expect(problem.message.contains("WRITE_KEYS_FILE has no key in it"), "\(problem)")
+        #expect(problem.message.contains("ALLOWED_WRITE_KEYS"), "\(problem)")
+    }
 }
 
 private final class Journal: Sendable {

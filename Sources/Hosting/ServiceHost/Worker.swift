@@ -116,15 +116,20 @@ package final class Worker: Sendable {
                 logger.warn("the file of keys is wrong; the keys of before stay in force", ["problem": problem])
             } else {
                 logger.audit("keys", ["outcome": "done", "keys": keys.count])
+                if keys.isFileEmpty { logger.warn(Self.emptyKeyFile) }
             }
         }
         every("keys", milliseconds: 2000, look)
         onReload("keys", look)
         health.register("keys") {
-            keys.problem.map { .degraded("\($0); the keys of before stay in force") } ?? .healthy
+            if let problem = keys.problem { return .degraded("\(problem); the keys of before stay in force") }
+            return keys.isFileEmpty ? .degraded(Self.emptyKeyFile) : .healthy
         }
         metrics.computedGauge("access_keys", "Keys that are known, in force or not.") { Double(keys.count) }
     }
+
+    /// A mistake more often than an intention, and all senders are refused: said aloud, and still done.
+    private static let emptyKeyFile = "the file of keys has no key in it: only keys of variables are in force"
 
     /// The TCP ports it listens on, once started: what the system chose for port 0.
     package var ports: [Int] { state.withLock { $0.ports } }

@@ -154,9 +154,13 @@ package struct WorkerConfiguration: Sendable {
         }
         let hasAlternative = identity.keyAlternatives.contains { reader.environment[$0] != nil }
         if environment.isEnforcing && keys.isEmpty && fromFile == 0 && !hasAlternative {
-            let others = identity.keyAlternatives.map { " (or \($0))" }.joined()
+            let others = (identity.keyAlternatives + identity.keyListVariables).map { " (or \($0))" }.joined()
+            let file = identity.keyFileVariable.map { variable in
+                reader.environment[variable] == nil ? " (or \(variable))" : ", for \(variable) has no key in it,"
+            }
             reader.refuse(
-                "ANALYTICS_API_KEY", "is not set, but it\(others) must be when ICEBERG_ENV is \(environment.rawValue)")
+                "ANALYTICS_API_KEY",
+                "is not set, but it\(others)\(file ?? "") must be when ICEBERG_ENV is \(environment.rawValue)")
         }
         return keys
     }

@@ -46,6 +46,8 @@ package final class KeyRing: Sendable {
     /// Whether no key is asked for, since none can be configured or is: a file, even an empty one, asks for keys.
     package var isEmpty: Bool { fixed.isEmpty && path == nil }
     package var hasFile: Bool { path != nil }
+    /// Whether there is a file of keys and no key in it: as good as all of them revoked.
+    package var isFileEmpty: Bool { hasFile && count == fixed.count }
     package var count: Int { state.withLock { $0.count } }
     /// Why the file was not taken the last time it changed.
     package var problem: String? { state.withLock { $0.problem } }
