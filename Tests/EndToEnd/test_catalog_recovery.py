@@ -1,12 +1,15 @@
 """What is lost or damaged comes back: the catalog's whole state from the buckets alone, and parts of a table."""
 
+import json
+import os
+import subprocess
 import urllib.parse
 
 import pyarrow
 import pytest
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.types import StringType
-from suite import Suite, call
+from suite import BINARIES, Suite, call
 
 BUCKET = "analytics-catalog"
 
@@ -32,6 +35,15 @@ class Objects:
             self.client.delete_object(Bucket=bucket, Key=key)
         else:
             (self.root / bucket / key).unlink()
+
+    def rewrite(self, location, change):
+        bucket, key = self.split(location)
+        if self.client:
+            body = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            self.client.put_object(Bucket=bucket, Key=key, Body=change(body))
+        else:
+            path = self.root / bucket / key
+            path.write_bytes(change(path.read_bytes()))
 
     def empty(self, bucket):
         """How many objects are gone."""
@@ -172,3 +184,51 @@ def test_lost_manifests_are_named_and_made_again_from_the_data_files(suite, lost
     assert answer["rebuilt"], answer
     assert findings(suite, name) == []
     assert rows(suite.pyiceberg().load_table(name)) == before["rows"], answer
+
+
+def with_another_total(body):
+    metadata = json.loads(body)
+    metadata["snapshots"][-1]["summary"]["total-records"] = "7"
+    return json.dumps(metadata).encode()
+
+
+# What happens to which file of a table: its metadata file, manifest list, first manifest or first data file.
+DAMAGES = [
+    ("whole", None, None), ("metadata", None, ["metadata-missing"]), ("metadata", lambda body: body[:-9], ["metadata-damaged"]),
+    ("metadata", with_another_total, ["wrong-totals"]),
+    ("list", None, ["manifest-list-missing"]), ("list", lambda body: body[:-30], ["manifest-list-damaged"]),
+    ("manifest", None, ["manifest-missing"]), ("manifest", lambda body: body[:-40], ["manifest-damaged"]),
+    ("data", None, ["file-missing"]), ("data", lambda body: body[:-9], ["file-damaged", "file-size"]),
+    ("data", lambda body: bytes(len(body)), ["file-damaged"]),
+]
+
+
+def test_the_inspector_finds_what_the_catalog_finds_and_ends_with_1(suite):
+    environment = dict(os.environ) | (suite.seaweed.environment() if suite.seaweed else {})
+    catalog, objects = suite.pyiceberg(), Objects(suite)
+    catalog.create_namespace("inspected")
+    for number, (which, change, codes) in enumerate(DAMAGES):
+        table = catalog.create_table(f"inspected.t{number}", schema=orders(1).schema)
+        table.append(orders(*range(1000)))
+        snapshot = table.current_snapshot()
+        manifest = snapshot.manifests(table.io)[0]
+        place = {
+            "whole": None, "metadata": table.metadata_location, "list": snapshot.manifest_list,
+            "manifest": manifest.manifest_path, "data": manifest.fetch_manifest_entry(table.io)[0].data_file.file_path,
+        }[which]
+        if place:
+            objects.rewrite(place, change) if change else objects.remove(place)
+        # The catalog has the damaged metadata file in memory; one that was just started has not.
+        if which == "metadata":
+            suite.catalog.stop()
+            suite.catalog.start().ready()
+        answer = findings(suite, f"inspected.t{number}", level="checksums")
+        assert sorted(finding["code"] for finding in answer) == (codes or []), (which, answer)
+        # Of a directory the inspector takes the newest metadata file that is left: it knows of no register.
+        for operand in [table.metadata_location] + ([] if which == "metadata" else [table.location()]):
+            result = subprocess.run(
+                [BINARIES / "analytics-inspect", "--json", "validate", operand, "--level", "checksums"],
+                env=environment, capture_output=True, text=True, timeout=60)
+            assert result.returncode == (1 if codes else 0), (which, result)
+            found = json.loads(result.stdout)["findings"]
+            assert [(f["code"], f["remedy"]) for f in found] == [(f["code"], f["remedy"]) for f in answer], which

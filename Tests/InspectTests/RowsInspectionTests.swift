@@ -1,47 +1,15 @@
 import Clocks
 import Foundation
-import IcebergData
 import IcebergSpec
 import IcebergTable
 import Inspect
 import JSONFormat
-import ObjectStore
 import Testing
 
 @Suite struct `Inspecting rows` {
-    /// A table with rows 1 to 30 in two snapshots.
-    private func table() async throws -> (directory: TemporaryDirectory, location: String, first: String) {
-        let directory = try TemporaryDirectory()
-        let store = try LocalObjectStore(root: directory.path)
-        let location = "\(directory.path)/bucket/numbers"
-        var metadata = try TableMetadata.new(
-            location: "file://\(location)",
-            schema: try Schema(fields: [.required(1, "n", .long), .optional(2, "word", .string)]),
-            spec: UnboundPartitionSpec(), uuid: .random(), at: Timestamp(milliseconds: 1_700_000_000_000))
-        for range in [1...10, 11...30] {
-            let now = Timestamp(milliseconds: 1_700_000_000_000 + Int64(range.lowerBound) * 1000)
-            var writer = try TableWriter(metadata, options: TableWriterOptions())
-            for number in range {
-                try writer.append([
-                    .primitive(.long(Int64(number))), .primitive(.string(number % 2 == 0 ? "even" : "odd")),
-                ])
-            }
-            let files = try writer.finish()
-            let commit = try await Append(files: files.map(\.file)).prepare(
-                base: metadata, loader: ManifestLoader(store: store), now: now)
-            let objects = commit.objects.map { ($0.location, $0.bytes) }
-            for (place, bytes) in try objects + files.map({ (try store.location(of: $0.file.path), $0.bytes) }) {
-                _ = try await store.put(place, bytes, condition: .ifAbsent, contentType: nil)
-            }
-            metadata = try metadata.applying(commit.updates, at: now)
-        }
-        let file = try store.location(of: "file://\(location)/metadata/v1.metadata.json")
-        _ = try await store.put(file, try TableMetadataFile.encode(metadata), condition: .ifAbsent, contentType: nil)
-        return (directory, location, String(try #require(metadata.snapshots.first).snapshotID))
-    }
-
     @Test func `rows are shown to a limit, of chosen columns, of a snapshot, where an expression holds`() async throws {
-        let (directory, location, first) = try await table()
+        let table = try await NumbersTable()
+        let (directory, location, first) = (table.directory, table.location, try table.first)
         let shown = try await inspected("rows", location)
         #expect(shown["rows"]?.array?.count == 20)
         let all = try await inspected("rows", location, "--limit", "1000", "--columns", "n")
@@ -60,15 +28,14 @@ import Testing
     }
 
     @Test func `a branch has the current columns, a snapshot its own`() async throws {
-        let (directory, location, _) = try await table()
-        let file = "\(location)/metadata/v1.metadata.json"
-        let metadata = try TableMetadataFile.decode([UInt8](try Data(contentsOf: URL(filePath: file))))
+        let table = try await NumbersTable()
+        let (directory, metadata) = (table.directory, table.metadata)
         var columns = SchemaUpdate(metadata)
         try columns.rename("word", to: "parity")
         let change = try TableChange.schema(columns, on: metadata)
         let renamed = try metadata.applying(change.updates, at: SystemClock().now())
         let newer = try directory.write(
-            try TableMetadataFile.encode(renamed), "bucket/numbers/metadata/v2.metadata.json")
+            try TableMetadataFile.encode(renamed), "bucket/numbers/metadata/v3.metadata.json")
         let head = try #require(metadata.currentSnapshotID)
         for (snapshot, column) in [("main", "parity"), (String(head), "word")] {
             let shown = try await inspected("rows", newer, "--snapshot", snapshot, "--limit", "1")
@@ -83,7 +50,8 @@ import Testing
         ["--where", #"{"type":"eq","term":"none","value":1}"#],
     ])
     func `what the table does not have is refused`(arguments: [String]) async throws {
-        let (directory, location, _) = try await table()
+        let table = try await NumbersTable()
+        let (directory, location) = (table.directory, table.location)
         let result = await InspectCommand.run(["rows", location] + arguments)
         #expect(result.exitCode != 0)
         #expect(!result.problem.isEmpty)
@@ -91,7 +59,8 @@ import Testing
     }
 
     @Test func `rows before a missing file are shown, and the file is named`() async throws {
-        let (directory, location, first) = try await table()
+        let table = try await NumbersTable()
+        let (directory, location, first) = (table.directory, table.location, try table.first)
         let files = try FileManager.default.subpathsOfDirectory(atPath: location).filter { $0.hasSuffix(".parquet") }
         #expect(files.count == 2)
         let old = try await inspected("rows", location, "--snapshot", first, "--columns", "_file")

@@ -1,4 +1,5 @@
 import Failpoints
+import IcebergData
 import JSONFormat
 
 extension Command {
@@ -93,7 +94,25 @@ extension Command {
                 "diff v2.metadata.json v3.metadata.json",
             ],
             run: DiffInspection.run),
+        Command(
+            name: "validate", operands: "TABLE",
+            options: [
+                Option(
+                    name: "--level", value: "LEVEL", summary: "\(names(of: ValidationLevel.self)); default: footers"),
+                Option(
+                    name: "--snapshots", value: "WHICH", summary: "\(names(of: ValidationScope.self)); default: current"
+                ),
+                Option(name: "--limit", value: "N", summary: "list at most N findings; default 1000"),
+                Option(name: "--timeout", value: "SECONDS", summary: "look at most so long; default 600"),
+            ],
+            summary: "whether every file that is reached is there and is what it should be; changes nothing",
+            examples: ["validate warehouse/events", "--json validate s3://events/lake/events --level checksums"],
+            run: ValidationInspection.run),
     ]
+
+    private static func names<Choice: RawRepresentable & CaseIterable>(
+        of choice: Choice.Type
+    ) -> String where Choice.RawValue == String { choice.allCases.map(\.rawValue).joined(separator: ", ") }
 
     private static let others: [Command] = [
         Command(

@@ -52,6 +52,18 @@ struct Invocation: Sendable {
         return number
     }
 
+    /// - Throws: `.usage` when the option is none of the names of the choice.
+    func choice<Choice: RawRepresentable & CaseIterable>(
+        _ name: String
+    ) throws(InspectError) -> Choice? where Choice.RawValue == String {
+        guard let text = options[name] else { return nil }
+        guard let choice = Choice(rawValue: text) else {
+            let allowed = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw InspectError(.usage, at: name, "allowed are \(allowed), not \"\(text)\"")
+        }
+        return choice
+    }
+
     /// The values of an option that takes several, separated by commas; nil where it is not given.
     ///
     /// - Throws: `.usage` when one is empty.

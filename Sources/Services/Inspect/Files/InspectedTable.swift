@@ -12,26 +12,30 @@ struct InspectedTable: Sendable {
     /// Reads what the metadata names.
     let store: InspectionStore
 
-    /// - Parameter location: a metadata file, or the directory of a table, whose newest metadata file is taken.
-    init(_ location: String, environment: Environment) async throws {
+    /// - Parameters:
+    ///   - location: a metadata file, or the directory of a table, whose newest metadata file is taken.
+    ///   - holdsItsFiles: whether what the metadata names below the table's location must lie in the directory, so that no
+    ///     file of the original stands in for one that a copy lacks.
+    /// - Throws: `.notFound` when there is no metadata file, `.malformed` when it is damaged; what the store says.
+    init(_ location: String, environment: Environment, holdsItsFiles: Bool = false) async throws {
         metadataLocation = try await Self.metadataFile(at: location, environment)
-        let file = try await InspectedFile(metadataLocation, environment: environment)
+        let bytes = try await Self.file(metadataLocation, environment).bytes()
         do throws(IcebergError) {
-            metadata = try TableMetadataFile.decode(try await Self.read(file, metadataLocation))
+            metadata = try TableMetadataFile.decode(bytes)
         } catch {
             throw InspectError(.malformed, at: metadataLocation, error.description)
         }
+        let (root, isTableDirectory) = Self.root(of: metadataLocation)
         store = try InspectionStore(
-            tableLocation: metadata.location,
-            root: InspectedFile.isRemote(metadataLocation) ? nil : Self.root(of: metadataLocation),
-            environment: environment)
+            tableLocation: metadata.location, root: InspectedFile.isRemote(metadataLocation) ? nil : root,
+            holdsItsFiles: holdsItsFiles && isTableDirectory, environment: environment)
     }
 
-    private static func read(_ file: InspectedFile, _ location: String) async throws(IcebergError) -> [UInt8] {
+    private static func file(_ location: String, _ environment: Environment) async throws -> InspectedFile {
         do {
-            return try await file.bytes()
-        } catch {
-            throw IcebergError(.malformed, "\(error)")
+            return try await InspectedFile(location, environment: environment)
+        } catch let error as FileError where error.isNotFound {
+            throw InspectError(.notFound, at: location, "there is no such file")
         }
     }
 
@@ -103,11 +107,11 @@ struct InspectedTable: Sendable {
         return names
     }
 
-    /// The table's directory: the one that `metadata` lies in, or the metadata file's own.
-    private static func root(of metadataFile: String) -> String {
+    /// The table's directory: the one that `metadata` lies in; where there is none, the metadata file's own.
+    private static func root(of metadataFile: String) -> (path: String, isTableDirectory: Bool) {
         let folder = FileSystem.parent(of: InspectedFile.path(metadataFile))
-        guard folder == "metadata" || folder.hasSuffix("/metadata") else { return folder }
-        return FileSystem.parent(of: folder)
+        guard folder == "metadata" || folder.hasSuffix("/metadata") else { return (folder, false) }
+        return (FileSystem.parent(of: folder), true)
     }
 }
 

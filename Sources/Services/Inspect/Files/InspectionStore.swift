@@ -13,13 +13,16 @@ struct InspectionStore: ObjectStore {
     private let tableLocation: String
     /// The table's directory on this disk; nil when the table lies in an object store.
     private let root: String?
+    /// Whether files below the table's location lie in its directory on this disk, or nowhere.
+    private let holdsItsFiles: Bool
     private let remote: (any ObjectStore)?
 
-    init(tableLocation: String, root: String?, environment: Environment) throws {
+    init(tableLocation: String, root: String?, holdsItsFiles: Bool = false, environment: Environment) throws {
         var location = tableLocation
         while location.count > 1 && location.hasSuffix("/") { location.removeLast() }
         self.tableLocation = location
         self.root = root.map(Self.absolute)
+        self.holdsItsFiles = holdsItsFiles
         let isS3 = environment["OBJECT_STORE"] == "s3"
         remote = root == nil || isS3 ? try InspectedFile.store(environment) : nil
     }
@@ -46,6 +49,7 @@ struct InspectionStore: ObjectStore {
                 if let range = uri.ranges(of: part).last { candidates.append(uri[range.lowerBound...]) }
             }
             for candidate in candidates where access(root + candidate, R_OK) == 0 { return root + candidate }
+            if holdsItsFiles, uri.hasPrefix(tableLocation + "/") { return root + uri.dropFirst(tableLocation.count) }
         }
         if InspectedFile.isRemote(uri) { return nil }
         let path = InspectedFile.path(uri)
