@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """The catalog beside SeaweedFS's own Iceberg catalog, on the same S3 server in the same run.
 
-    bench.sh catalog [--runs 3] [--seconds 5] [--only load,commit,clients,appends,pyiceberg,large,start]
+    bench.sh catalog [--runs 3] [--seconds 5] [--only load,commit,clients,appends,pyiceberg,large,start] [--beside DIRECTORY]
 
 `weed mini` serves both: its own catalog at its table bucket, and ours through S3 at plain buckets. Both are asked the same, in turns:
 loading a table, commits of one client, 16 clients that commit to one table, the same with appends, PyIceberg in 4 processes, and a table
 of 10,000 snapshots. An append that lost a race is made again on the winner, up to 4 times as clients do; then it has failed. Ours runs
-with `commit.rebase.enabled`, so that none loses.
+with `commit.rebase.enabled`, so that none loses. With `--beside` the catalog of another build takes its turns too, in loads and commits
+of one client, and the processor time of both is told.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from suite import ACCESS_KEY, BINARIES, SECRET_KEY, free_port, wait_until  # noq
 SCHEMA = {"type": "struct", "schema-id": 0, "fields": [
     {"id": 1, "name": "id", "required": False, "type": "long"}, {"id": 2, "name": "name", "required": False, "type": "string"}]}
 RETRIES = 4
+BESIDE = "the other build"
 
 
 class Connection:
@@ -64,10 +66,14 @@ class Connection:
 class Catalog:
     token, prefix = None, "/v1"
 
+    def processor_seconds(self):
+        """Of the process so far."""
+        with open(f"/proc/{self.process.pid}/stat") as line:
+            fields = line.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def timed(self, connection, method, path, body=None):
-        started = time.perf_counter()
-        connection.ok(method, path, body)
-        return (time.perf_counter() - started) * 1000
+        return timed(lambda: connection.ok(method, path, body))
 
     def make_table(self, name, **properties):
         made = Connection(self).ok("POST", "/namespaces/bench/tables", {"name": name, "schema": SCHEMA, "properties": properties})
@@ -131,10 +137,8 @@ class Seaweed(Catalog):
 
 
 class Ours(Catalog):
-    name = "ours"
-
-    def __init__(self, directory, seaweed):
-        self.seaweed, self.directory = seaweed, directory
+    def __init__(self, directory, seaweed, name="ours", binaries=BINARIES):
+        self.seaweed, self.directory, self.name, self.binaries = seaweed, directory, name, pathlib.Path(binaries)
         self.start()
 
     def start(self):
@@ -142,7 +146,7 @@ class Ours(Catalog):
         self.url = f"http://127.0.0.1:{port}"
         began = time.perf_counter()
         with open(self.directory / "catalog.log", "ab") as log:
-            self.process = subprocess.Popen([BINARIES / "analytics-catalog"], stdout=log, stderr=log, env={
+            self.process = subprocess.Popen([self.binaries / "analytics-catalog"], stdout=log, stderr=log, env={
                 "PATH": os.environ["PATH"], "PORT": str(port), "ICEBERG_ENV": "development", "LOG_LEVEL": "warn", "OBJECT_STORE": "s3",
                 "R2_ENDPOINT": self.seaweed.endpoint, "R2_ACCESS_KEY_ID": ACCESS_KEY, "R2_SECRET_ACCESS_KEY": SECRET_KEY,
                 "R2_REGION": "us-east-1", "R2_ADDRESSING": "path"})
@@ -170,29 +174,46 @@ class Ours(Catalog):
 
 
 def loads(catalogs, options):
-    """p50 of loading a table of some commits, over one connection."""
+    """p50 of loading a table of some commits, over one connection, and of an answer without any work, which is the client's own time."""
     for catalog in catalogs:
-        catalog.make_table("load")
+        catalog.make_table(table(catalog, "load"))
         for number in range(20):
-            Connection(catalog).ok("POST", "/namespaces/bench/tables/load", set_property("k", str(number)))
-    return in_turns(catalogs, options.runs * 150, lambda catalog, connection, _: catalog.timed(connection, "GET", "/namespaces/bench/tables/load"))
+            Connection(catalog).ok("POST", f"/namespaces/bench/tables/{table(catalog, 'load')}", set_property("k", str(number)))
+    found = in_turns(catalogs, options.runs * 150, lambda catalog, connection, _: catalog.timed(
+        connection, "GET", f"/namespaces/bench/tables/{table(catalog, 'load')}"))
+    found["nothing"] = in_turns(catalogs[:1], options.runs * 150, lambda catalog, connection, _: timed(lambda: connection.send("GET", "/nothing")))[catalogs[0].name]
+    return found
 
 
 def commits(catalogs, options):
     """p50 of commits of one client."""
     for catalog in catalogs:
-        catalog.make_table("commit")
+        catalog.make_table(table(catalog, "commit"))
     return in_turns(catalogs, options.runs * 75, lambda catalog, connection, number: catalog.timed(
-        connection, "POST", "/namespaces/bench/tables/commit", set_property("k", str(number))))
+        connection, "POST", f"/namespaces/bench/tables/{table(catalog, 'commit')}", set_property("k", str(number))))
+
+
+def table(catalog, name):
+    """Two builds of ours have the same tables."""
+    return f"{name}_beside" if catalog.name == BESIDE else name
+
+
+def timed(step):
+    started = time.perf_counter()
+    step()
+    return (time.perf_counter() - started) * 1000
 
 
 def in_turns(catalogs, count, step):
-    connections = [Connection(catalog) for catalog in catalogs]
-    times = {catalog.name: [] for catalog in catalogs}
+    """Milliseconds and processor time of each, by name. Who begins changes, since the one before leaves the caches as they are."""
+    connections, times = [Connection(catalog) for catalog in catalogs], {catalog.name: [] for catalog in catalogs}
+    before = [catalog.processor_seconds() for catalog in catalogs]
     for number in range(count):
-        for catalog, connection in zip(catalogs, connections):
-            times[catalog.name].append(step(catalog, connection, number))
-    return {name: statistics.median(found[len(found) // 10:]) for name, found in times.items()}
+        for turn in range(len(catalogs)):
+            index = (turn + number) % len(catalogs)
+            times[catalogs[index].name].append(step(catalogs[index], connections[index], number))
+    return {catalog.name: (statistics.median(times[catalog.name][count // 10:]), (catalog.processor_seconds() - started) / count * 1e6)
+            for catalog, started in zip(catalogs, before)}
 
 
 def set_property(key, value):
@@ -452,7 +473,13 @@ def report(step, found):
         print(f"{name:<44}{ours:>10.2f}{shown}{ratio}   {wanted:<12}{more}", flush=True)
 
     if step in ("load", "commit"):
-        line(f"{step}, p50 ms", found["ours"], found["SeaweedFS"], "<= 0.5" if step == "load" else "<= 1")
+        (ours, processor), (peer, _) = found["ours"], found["SeaweedFS"]
+        line(f"{step}, p50 ms", ours, peer, "<= 0.5" if step == "load" else "<= 1", f"{processor:.0f} µs of processor")
+        if "nothing" in found:
+            line("an empty answer, p50 ms", found["nothing"][0])
+        if BESIDE in found:
+            (other, processor) = found[BESIDE]
+            line(f"{step} of {BESIDE}, p50 ms", other, peer, "", f"{processor:.0f} µs of processor")
     elif step in ("clients", "appends", "pyiceberg"):
         ours, peer = found["ours"], found["SeaweedFS"]
         what = {"clients": "16 clients, commits a second", "appends": "16 clients, appends a second", "pyiceberg": "PyIceberg, 4 processes, appends a second"}
@@ -472,6 +499,7 @@ def main():
     parser.add_argument("--appends", type=int, default=800, help="of one run, by 16 clients together")
     parser.add_argument("--snapshots", type=int, default=10_000)
     parser.add_argument("--only", default=",".join(STEPS))
+    parser.add_argument("--beside", help="where another build's analytics-catalog is")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="analytics-bench-") as directory, contextlib.ExitStack() as stack:
         directory = pathlib.Path(directory)
@@ -479,11 +507,15 @@ def main():
         stack.callback(lambda: (seaweed.process.kill(), seaweed.process.wait()))
         ours = Ours(directory, seaweed.ready())
         stack.callback(lambda: (ours.process.kill(), ours.process.wait()))
+        others = [Ours(directory, seaweed, BESIDE, options.beside)] if options.beside else []
+        for other in others:
+            stack.callback(lambda other=other: (other.process.kill(), other.process.wait()))
         for catalog in (ours, seaweed):
             Connection(catalog).ok("POST", "/namespaces", {"namespace": ["bench"], "properties": {}})
         print(f"{'':<44}{'ours':>10}{'SeaweedFS':>10}{'ratio':>8}   wanted", flush=True)
         for step in options.only.split(","):
-            report(step, STEPS[step]([ours, seaweed], options))
+            beside = others if step in ("load", "commit") else []
+            report(step, STEPS[step]([ours, *beside, seaweed], options))
 
 
 if __name__ == "__main__":

@@ -2,24 +2,36 @@ import CCurl
 import Glibc
 import Synchronization
 
-/// The thread that drives libcurl. Everything of libcurl but `curl_multi_wakeup` is called on it alone.
+/// What other threads ask of libcurl's multi interface, and its multi handle. Everything of libcurl but `curl_multi_wakeup` is called by
+/// one thread, which `CurlTurns` belongs to.
 final class CurlEngine: Sendable {
-    /// What other threads ask of the engine's.
     private struct Inbox {
-        var added: [CurlTransfer] = []
-        var cancelled: [CurlTransfer] = []
+        var orders = Orders()
         var isClosed = false
-        /// Nil once the thread has freed it: a wake-up after that would touch freed memory.
-        var multi: CurlMulti?
+        /// Whether the thread has looked here, found nothing, and waits: whoever posts wakes it.
+        var isWaiting = false
     }
 
-    // libcurl's handle. Used by the engine's thread alone, but for `curl_multi_wakeup`, which may be called from any.
-    private struct CurlMulti: @unchecked Sendable {
+    struct Orders {
+        var added: [CurlTransfer] = []
+        var cancelled: [CurlTransfer] = []
+
+        var isEmpty: Bool { added.isEmpty && cancelled.isEmpty }
+    }
+
+    // libcurl's handle, used by the thread that drives it alone, but for `curl_multi_wakeup`, which may be called from any; it is freed
+    // when neither that thread nor one that is about to wake it holds it any more.
+    private final class Multi: @unchecked Sendable {
         let handle: UnsafeMutableRawPointer
+
+        init(_ handle: UnsafeMutableRawPointer) { self.handle = handle }
+
+        deinit { curl_multi_cleanup(handle) }
     }
 
     private static let isLibraryReady: Bool = curl_global_init(Int(CURL_GLOBAL_ALL)) == CURLE_OK
     private let inbox = Mutex(Inbox())
+    private let multi: Multi
 
     init(connectionsPerHostMax: Int) throws(HTTPClientError) {
         guard Self.isLibraryReady, let handle = curl_multi_init() else {
@@ -27,92 +39,57 @@ final class CurlEngine: Sendable {
         }
         _ = ccurl_multi_set_long(handle, CURLMOPT_MAX_HOST_CONNECTIONS, connectionsPerHostMax)
         _ = ccurl_multi_set_long(handle, CURLMOPT_MAXCONNECTS, 256)
-        let multi = CurlMulti(handle: handle)
-        inbox.withLock { $0.multi = multi }
-        try start(multi)
+        multi = Multi(handle)
     }
 
-    func add(_ transfer: CurlTransfer) { post { $0.added.append(transfer) } }
+    // MARK: - From any thread
+
+    func add(_ transfer: CurlTransfer) { post { $0.orders.added.append(transfer) } }
 
     func cancel(_ transfer: CurlTransfer) {
         transfer.isCancelled.store(true, ordering: .sequentiallyConsistent)
-        post { $0.cancelled.append(transfer) }
+        post { $0.orders.cancelled.append(transfer) }
     }
 
     func close() { post { $0.isClosed = true } }
 
     private func post(_ change: (inout sending Inbox) -> Void) {
-        inbox.withLock { inbox in
+        let mustWake = inbox.withLock { inbox in
             change(&inbox)
-            if let multi = inbox.multi { curl_multi_wakeup(multi.handle) }
+            defer { inbox.isWaiting = false }
+            return inbox.isWaiting
+        }
+        if mustWake { curl_multi_wakeup(multi.handle) }
+    }
+
+    // MARK: - From the thread that drives libcurl
+
+    var handle: UnsafeMutableRawPointer { multi.handle }
+
+    /// What has come; nil once the client is closed.
+    func takeOrders() -> Orders? {
+        inbox.withLock { inbox in
+            inbox.isWaiting = false
+            guard !inbox.isClosed else { return nil }
+            defer { inbox.orders = Orders() }
+            return inbox.orders
         }
     }
 
-    private func start(_ multi: CurlMulti) throws(HTTPClientError) {
-        var thread = pthread_t()
-        let engine = Unmanaged.passRetained(self)
-        let failure = pthread_create(
-            &thread, nil,
-            { argument in
-                if let argument { Unmanaged<CurlEngine>.fromOpaque(argument).takeRetainedValue().run() }
-                return nil
-            }, engine.toOpaque())
-        guard failure == 0 else {
-            engine.release()
-            inbox.withLock { $0.multi = nil }
-            curl_multi_cleanup(multi.handle)
-            throw HTTPClientError(stage: .notSent, message: "no thread for the HTTP client: error \(failure)")
+    /// Nothing is taken any more; what has come and was not taken.
+    func closeDown() -> Orders {
+        inbox.withLock { inbox in
+            inbox.isClosed = true
+            defer { inbox.orders = Orders() }
+            return inbox.orders
         }
-        pthread_detach(thread)
     }
 
-    private func run() {
-        guard let multi = inbox.withLock({ $0.multi })?.handle else { return }
-        var running: [UnsafeMutableRawPointer: CurlTransfer] = [:]
-        while takeOrders(multi, &running) {
-            var count: Int32 = 0
-            curl_multi_perform(multi, &count)
-            var code = CURLE_OK
-            while let easy = ccurl_multi_next_done(multi, &code) {
-                curl_multi_remove_handle(multi, easy)
-                running.removeValue(forKey: easy)?.finish(code)
-            }
-            // Sleeps until a socket is ready, libcurl's next timer is due, or somebody posts.
-            curl_multi_poll(multi, nil, 0, 60_000, nil)
+    /// False when there is something to do: then the thread must not wait. Else whoever posts wakes it.
+    func beginWaiting() -> Bool {
+        inbox.withLock { inbox in
+            inbox.isWaiting = inbox.orders.isEmpty && !inbox.isClosed
+            return inbox.isWaiting
         }
-        for (easy, transfer) in running {
-            curl_multi_remove_handle(multi, easy)
-            transfer.fail("the HTTP client was closed")
-        }
-        inbox.withLock { $0.multi = nil }
-        curl_multi_cleanup(multi)
-    }
-
-    /// Starts and cancels what was asked for; false when the client is closed.
-    private func takeOrders(
-        _ multi: UnsafeMutableRawPointer, _ running: inout [UnsafeMutableRawPointer: CurlTransfer]
-    ) -> Bool {
-        let (added, cancelled, isClosed) = inbox.withLock { inbox in
-            defer {
-                inbox.added = []
-                inbox.cancelled = []
-            }
-            return (inbox.added, inbox.cancelled, inbox.isClosed)
-        }
-        for transfer in added {
-            // A cancellation may have come, and been looked for in vain, before the transfer itself did.
-            if isClosed || transfer.isCancelled.load(ordering: .sequentiallyConsistent) {
-                transfer.fail("cancelled before it began")
-            } else if let easy = transfer.prepare() {
-                curl_multi_add_handle(multi, easy)
-                running[easy] = transfer
-            }
-        }
-        for transfer in cancelled {
-            guard let easy = transfer.easy, running.removeValue(forKey: easy) != nil else { continue }
-            curl_multi_remove_handle(multi, easy)
-            transfer.fail("cancelled")
-        }
-        return !isClosed
     }
 }

@@ -24,6 +24,8 @@ final class EventLoop {
     let setup: LoopSetup
     private let mailbox: Mailbox
     private let servers: [LibraryServer]
+    /// For the HTTP client that short requests use.
+    private let seat = LoopSeat()
     private var isQuiescing = false
     private var lastSweep: UInt64
     private var lastFruitlessEviction: UInt64 = 0
@@ -50,43 +52,58 @@ final class EventLoop {
     // MARK: - Turns
 
     /// Until the mailbox says stop. Closes every connection then.
-    func run() {
+    func run() { seat.open { turns() } }
+
+    private func turns() {
         for server in servers { server.attach(to: self) }
         var watched = servers.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
         watched.append(pollfd(fd: mailbox.wakeup, events: Int16(POLLIN), revents: 0))
         var posted = Mailbox.Contents()
         while true {
+            seat.run()
             mailbox.exchange(&posted)
             if posted.isStopping { break }
             if posted.isQuiescing, !isQuiescing { quiesce() }
+            var isForServers = true
             if posted.isEmpty {
-                wait(&watched)
+                isForServers = wait(&watched)
                 mailbox.wokeUp()
             } else {
                 carryOut(&posted)
             }
-            for server in servers { server.run() }
+            if isForServers { for server in servers { server.run() } }
             sweep()
         }
         for server in servers { server.stop() }
+        seat.close()
         // Tasks that were to go on here, and whose replies go nowhere now.
         for job in posted.jobs { job.runSynchronously(on: mailbox.asUnownedTaskExecutor()) }
         for job in mailbox.closeDown() { job.runSynchronously(on: mailbox.asUnownedTaskExecutor()) }
     }
 
-    private func wait(_ watched: inout [pollfd]) {
+    /// - Returns: whether there may be something to do for the servers; what came may also be for the guest alone.
+    private func wait(_ watched: inout [pollfd]) -> Bool {
         var patience = setup.counters.connections.load(ordering: .relaxed) > 0 ? Self.tickMilliseconds : -1
         for server in servers {
             let timeout = server.timeout
             if timeout >= 0, patience < 0 || timeout < patience { patience = timeout }
         }
-        guard poll(&watched, nfds_t(watched.count), patience) > 0 else { return }
+        for index in watched.indices { watched[index].revents = 0 }
+        var isForGuest = false
+        if let guest = seat.guest {
+            isForGuest = guest.wait(&watched, milliseconds: patience)
+        } else {
+            poll(&watched, nfds_t(watched.count), patience)
+        }
         if watched[watched.count - 1].revents != 0 { mailbox.clearWakeup() }
+        return !isForGuest || patience == 0 || watched.contains { $0.revents != 0 }
     }
 
     private func carryOut(_ posted: inout Mailbox.Contents) {
         for job in posted.jobs { job.runSynchronously(on: mailbox.asUnownedTaskExecutor()) }
         posted.jobs.removeAll(keepingCapacity: true)
+        // What they answered goes out at once.
+        if posted.replies.isEmpty { mailbox.exchange(&posted.replies) }
         for (address, response) in posted.replies {
             guard let request = OpaquePointer(bitPattern: address.bits) else { continue }
             response.send(to: request)

@@ -13,9 +13,11 @@ final class Mailbox: TaskExecutor, Sendable {
         let bits: UInt
     }
 
+    typealias Reply = (to: Address, response: HTTPResponse)
+
     struct Contents {
         var jobs: [UnownedJob] = []
-        var replies: [(to: Address, response: HTTPResponse)] = []
+        var replies: [Reply] = []
         /// Resting connections to close, for those who came to other loops.
         var evictions = 0
         var isQuiescing = false
@@ -84,6 +86,11 @@ final class Mailbox: TaskExecutor, Sendable {
             swap(&contents, &other)
             if other.isEmpty { contents.isSleeping = true }
         }
+    }
+
+    /// Swaps the replies that have come with `other`, which is empty.
+    func exchange(_ other: inout [Reply]) {
+        contents.withLock { swap(&$0.replies, &other) }
     }
 
     func wokeUp() {
