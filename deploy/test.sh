@@ -41,6 +41,12 @@ export SEAWEEDFS_BINARY=$tools/bin/weed
 # Public conformance data, where it lies beside the project; the suites say what they skip without it.
 [ ! -d "$root/../shared/corpora" ] || export ANALYTICS_CORPORA=$root/../shared/corpora
 say "PyIceberg, DuckDB, ClickHouse and SeaweedFS are ready"
+# What makes requests up from the catalog's specification, where one is named.
+if [ -n "${ICEBERG_REST_SPEC:-}" ]; then
+    "$tools/bin/pip" install -q --disable-pip-version-check schemathesis==4.32.5
+else
+    say "the catalog is not held against the specification's text: ICEBERG_REST_SPEC names none"
+fi
 
 if [ "$suite" = spark ]; then
     kit=$root/../shared/tools/spark/setup.sh
