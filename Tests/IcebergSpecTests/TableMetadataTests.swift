@@ -39,12 +39,14 @@ struct TableMetadataTests {
         ("refs.main.max-ref-age-ms", 0, "$.refs.main"), ("snapshots", ["x"], "$.snapshots[0]"),
         ("refs.t", ["snapshot-id": 1, "type": "tag", "min-snapshots-to-keep": 1], "$.refs.t"),
         ("properties", ["a": ["b"]], "$.properties.a"),
-        ("snapshot-log", [["timestamp-ms": .integer(.max), "snapshot-id": 1]], "$.snapshot-log"),
+        ("snapshot-log", [["timestamp-ms": .integer(.max / 1000), "snapshot-id": 1]], "$.snapshot-log"),
+        ("snapshot-log", [["timestamp-ms": .integer(.max), "snapshot-id": 1]], "$.snapshot-log[0].timestamp-ms"),
+        ("last-updated-ms", .integer(.max / 1000 + 1), "$.last-updated-ms"),
         (
             "metadata-log",
             [
-                ["timestamp-ms": .integer(.max), "metadata-file": "a"],
-                ["timestamp-ms": .integer(.min), "metadata-file": "b"],
+                ["timestamp-ms": .integer(.max / 1000), "metadata-file": "a"],
+                ["timestamp-ms": .integer(.min / 1000), "metadata-file": "b"],
             ], "$.metadata-log"
         ),
     ]

@@ -61,7 +61,7 @@ import Testing
         #expect(error?.code == .malformed)
     }
 
-    @Test(arguments: [Int64.min, .max])
+    @Test(arguments: [Int64.min / 1000, Int64.max / 1000])
     func `references to snapshots of absurd age expire or stay`(time: Int64) async throws {
         var table = try TestTable(properties: ["history.expire.max-ref-age-ms": "1000000000000"])
         try await table.append(table.file("a"))
@@ -79,6 +79,6 @@ import Testing
         }
         let expired = try ExpireSnapshots().prepare(base: base, now: table.now())
         #expect(expired.snapshots.isEmpty, "main points to it")
-        #expect(expired.references == (time == .min ? ["t"] : []))
+        #expect(expired.references == (time < 0 ? ["t"] : []))
     }
 }

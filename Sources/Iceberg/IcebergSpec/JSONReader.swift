@@ -78,6 +78,16 @@ struct JSONReader {
         return integer
     }
 
+    /// A time in milliseconds since 1970, within `Limits.timesMilliseconds`.
+    func milliseconds() throws(IcebergError) -> Int64 {
+        let time = try long()
+        guard Limits.timesMilliseconds.contains(time) else {
+            let (low, high) = (Limits.timesMilliseconds.lowerBound, Limits.timesMilliseconds.upperBound)
+            throw fail("\(time) is no time; allowed are \(low) to \(high) milliseconds since 1970")
+        }
+        return time
+    }
+
     /// An identifier: 32 bits in the specification.
     func int() throws(IcebergError) -> Int {
         guard !value.isBeyondInt64, let number = Int32(exactly: try long()) else { throw outside(Int32.self) }

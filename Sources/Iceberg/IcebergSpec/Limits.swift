@@ -32,6 +32,9 @@ public enum Limits {
     public static let fixedLengthMax = 1 << 30
     /// How far a snapshot's time may lie before what the table has already seen: clocks differ between machines.
     public static let clockSkewMilliseconds: Int64 = 60_000
+    /// Times of metadata, in milliseconds since 1970: those that 64 bits of microseconds hold too, so that the difference of any
+    /// two fits into 64 bits.
+    public static let timesMilliseconds: ClosedRange<Int64> = Int64.min / 1000...Int64.max / 1000
     /// UTF-8 bytes of one query of a view.
     public static let viewTextBytesMax = 16 << 20
     /// Representations of one version of a view.

@@ -54,7 +54,7 @@ extension Snapshot {
             snapshotID: try reader.member("snapshot-id").long(),
             parentSnapshotID: try reader.optional("parent-snapshot-id")?.long(),
             sequenceNumber: try reader.optional("sequence-number")?.long() ?? 0,
-            timestampMilliseconds: try reader.member("timestamp-ms").long(),
+            timestampMilliseconds: try reader.member("timestamp-ms").milliseconds(),
             manifestList: manifestList, manifests: manifestList == nil ? manifests : nil, summary: values,
             schemaID: try reader.optional("schema-id")?.int(),
             firstRowID: try reader.optional("first-row-id")?.long(),
@@ -109,7 +109,7 @@ extension SnapshotLogEntry {
 
     init(_ reader: JSONReader) throws(IcebergError) {
         self.init(
-            timestampMilliseconds: try reader.member("timestamp-ms").long(),
+            timestampMilliseconds: try reader.member("timestamp-ms").milliseconds(),
             snapshotID: try reader.member("snapshot-id").long())
     }
 }
@@ -121,7 +121,7 @@ extension MetadataLogEntry {
 
     init(_ reader: JSONReader) throws(IcebergError) {
         self.init(
-            timestampMilliseconds: try reader.member("timestamp-ms").long(),
+            timestampMilliseconds: try reader.member("timestamp-ms").milliseconds(),
             metadataFile: try reader.member("metadata-file").string())
     }
 }

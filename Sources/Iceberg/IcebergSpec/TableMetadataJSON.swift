@@ -45,7 +45,7 @@ extension TableMetadata {
         tableUUID = try Self.uuid(reader, required: !isFirst)
         location = try reader.member("location").string()
         lastSequenceNumber = isFirst ? 0 : try reader.member("last-sequence-number").long()
-        lastUpdatedMilliseconds = try reader.member("last-updated-ms").long()
+        lastUpdatedMilliseconds = try reader.member("last-updated-ms").milliseconds()
         (schemas, currentSchemaID) = try Self.schemas(reader, isFirst: isFirst)
         // Files with a value below an id in use exist: believed, it would give that id to a second column.
         lastColumnID = max(try reader.member("last-column-id").int(), schemas.map(\.highestFieldID).max() ?? 0)

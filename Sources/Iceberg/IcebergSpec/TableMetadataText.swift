@@ -97,7 +97,7 @@ private struct Walk {
                     return nil
                 }
             }
-            guard let time, let id else { return nil }
+            guard let time, Limits.timesMilliseconds.contains(time), let id else { return nil }
             found.append(SnapshotLogEntry(timestampMilliseconds: time, snapshotID: id))
         }
         return found
@@ -148,7 +148,9 @@ private struct Walk {
                 }
             guard isPlain else { return nil }
         }
-        guard let id, let sequenceNumber, let time, hasList, hasSummary else { return nil }
+        guard let id, let sequenceNumber, let time, Limits.timesMilliseconds.contains(time), hasList, hasSummary else {
+            return nil
+        }
         return Snapshot(
             Snapshot.Head(
                 snapshotID: id, parentSnapshotID: parent, sequenceNumber: sequenceNumber, timestampMilliseconds: time,

@@ -113,7 +113,7 @@ extension ViewVersion {
     init(_ reader: JSONReader) throws(IcebergError) {
         self.init(
             versionID: try reader.member("version-id").int(), schemaID: try reader.member("schema-id").int(),
-            timestampMilliseconds: try reader.member("timestamp-ms").long(),
+            timestampMilliseconds: try reader.member("timestamp-ms").milliseconds(),
             summary: try reader.member("summary").stringMap(),
             representations: try reader.member("representations").map(max: Limits.viewRepresentationsMax) {
                 value throws(IcebergError) in try ViewRepresentation(value)
@@ -132,7 +132,7 @@ extension ViewVersionLogEntry {
 
     init(_ reader: JSONReader) throws(IcebergError) {
         self.init(
-            timestampMilliseconds: try reader.member("timestamp-ms").long(),
+            timestampMilliseconds: try reader.member("timestamp-ms").milliseconds(),
             versionID: try reader.member("version-id").int())
     }
 }

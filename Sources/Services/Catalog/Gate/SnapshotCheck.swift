@@ -31,8 +31,7 @@ struct SnapshotCheck: Sendable {
                 .badRequest,
                 "snapshot \(id) has the schema \(schema); the table has \(result.schemas.map(\.schemaID))")
         }
-        let ahead = snapshot.timestampMilliseconds.subtractingReportingOverflow(now.milliseconds)
-        guard !ahead.overflow, ahead.partialValue <= CatalogLimits.snapshotAheadMillisecondsMax else {
+        guard snapshot.timestampMilliseconds - now.milliseconds <= CatalogLimits.snapshotAheadMillisecondsMax else {
             // Later snapshots of machines with right clocks would be refused until that time.
             throw CatalogError(
                 .badRequest,
