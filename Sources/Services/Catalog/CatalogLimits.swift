@@ -78,8 +78,8 @@ package enum CatalogLimits {
     package static let gateListsMax = 10_000
     /// Versions of registers that one look at the audit reads.
     package static let auditVersionsMax = 20_000
-    /// Registers whose events are followed at once: the cursor names each.
-    package static let eventRegistersMax = 1_000
+    /// Registers whose events are followed at once: the cursor names each, and comes in the head of a request, of 16 KiB.
+    package static let eventRegistersMax = 700
     package static let eventsPerAnswerMax = 1_000
     /// Of one register, so that many of them do not fill the memory.
     package static let eventsPerRegisterMax = 100

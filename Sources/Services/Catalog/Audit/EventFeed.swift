@@ -13,6 +13,7 @@ struct EventFeed: Sendable {
     }
 
     private let service: CatalogService
+    private let key: SigningKey
     private let clock: any MonotonicClock
     private let waiting = Waiting()
 
@@ -20,22 +21,32 @@ struct EventFeed: Sendable {
         let count = Mutex(0)
     }
 
-    init(service: CatalogService, clock: any MonotonicClock = SystemClock()) {
+    /// - Parameter key: made with the catalog's bucket and lost with it, as the versions are.
+    init(service: CatalogService, key: SigningKey, clock: any MonotonicClock = SystemClock()) {
         self.service = service
+        self.key = key
         self.clock = clock
     }
 
-    /// What came after `cursor`, as soon as there is something.
+    /// From where readers of this catalog may begin.
+    enum Start: Sendable {
+        case now
+        /// With the oldest change that is left.
+        case oldest
+        case after(EventCursor)
+    }
+
+    /// What came after `start`, as soon as there is something.
     ///
     /// - Parameters:
-    ///   - cursor: nil: from now on.
     ///   - isStopping: asked while waiting.
-    /// - Throws: `.tooManyRequests` when too many wait already; `.unprocessable` for too many registers.
+    /// - Throws: `.tooManyRequests` when too many wait already; `.unprocessable` for too many registers; `.badRequest` for the
+    ///   cursor of another catalog.
     func next(
-        after cursor: EventCursor?, in scope: RecordScope, limit: Int, waitMilliseconds: Int, _ rights: Rights,
+        from start: Start, in scope: RecordScope, limit: Int, waitMilliseconds: Int, _ rights: Rights,
         isStopping: @Sendable () -> Bool
     ) async throws(CatalogError) -> Page {
-        var page = try await page(after: cursor, in: scope, limit: limit, rights)
+        var page = try await page(from: start, in: scope, limit: limit, rights)
         guard waitMilliseconds > 0, page.events.isEmpty else { return page }
         let isAdmitted = waiting.count.withLock { count in
             guard count < CatalogLimits.eventWaitersMax else { return false }
@@ -54,13 +65,13 @@ struct EventFeed: Sendable {
             } catch {
                 break
             }
-            page = try await self.page(after: page.cursor, in: scope, limit: limit, rights)
+            page = try await self.page(from: .after(page.cursor), in: scope, limit: limit, rights)
         }
         return page
     }
 
     private func page(
-        after cursor: EventCursor?, in scope: RecordScope, limit: Int, _ rights: Rights
+        from start: Start, in scope: RecordScope, limit: Int, _ rights: Rights
     ) async throws(CatalogError) -> Page {
         let subjects = try await visible(try await service.subjects(in: scope, isWhole: false), rights)
         guard subjects.count <= CatalogLimits.eventRegistersMax else {
@@ -69,12 +80,13 @@ struct EventFeed: Sendable {
                 "there are \(subjects.count) namespaces, tables and views; events of at most \(CatalogLimits.eventRegistersMax) are followed at once: ask for a namespace or a table"
             )
         }
+        let known = try await cursor(at: start)
         let found = try await mapConcurrently(subjects, limit: CatalogLimits.operationConcurrency) {
             (subject) async throws(CatalogError) in
-            try await changes(of: subject, after: cursor, limit: limit)
+            try await changes(of: subject, after: known, limit: limit)
         }
-        var page = Page(cursor: cursor ?? EventCursor())
-        for (chain, version, _) in found where cursor == nil { page.cursor[chain] = version }
+        var page = Page(cursor: EventCursor(catalog: try await catalog()))
+        if let known { page.cursor = known } else { for (chain, version, _) in found { page.cursor[chain] = version } }
         // By time over all registers, without ever turning round the order of one.
         var rest = found.map { $0.changes[...] }
         while page.events.count < limit, let next = Self.earliest(rest) {
@@ -84,6 +96,27 @@ struct EventFeed: Sendable {
             page.events.append((change, page.cursor))
         }
         return page
+    }
+
+    /// nil: from now on.
+    private func cursor(at start: Start) async throws(CatalogError) -> EventCursor? {
+        switch start {
+        case .now: return nil
+        case .oldest: return EventCursor(catalog: try await catalog())
+        case .after(let cursor):
+            guard cursor.catalog == (try await catalog()) else {
+                throw CatalogError(
+                    .badRequest,
+                    "this is the cursor of another catalog, or of this one before its bucket was lost: go on from \"start\" or \"now\""
+                )
+            }
+            return cursor
+        }
+    }
+
+    /// What is the same for all replicas and for as long as the registers live.
+    private func catalog() async throws(CatalogError) -> UInt64 {
+        try await key.signature(of: [], for: "event cursor").prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 
     private static func earliest(_ rest: [ArraySlice<RecordedChange>]) -> Int? {

@@ -48,10 +48,10 @@ package struct CatalogHarness: Sendable {
         self.service = service
         self.vending = vending
         self.signer = signer
-        feed = EventFeed(service: service)
+        let key = SigningKey(store: service.registers.store, bucket: service.registers.bucket)
+        feed = EventFeed(service: service, key: key)
         loader = service.loader
-        planning = ScanPlanning(
-            loader: loader, key: SigningKey(store: service.registers.store, bucket: service.registers.bucket))
+        planning = ScanPlanning(loader: loader, key: key)
     }
 
     /// Every operation but `config` and `oauth/tokens`, which have no prefix.

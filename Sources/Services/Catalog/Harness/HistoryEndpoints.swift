@@ -49,7 +49,7 @@ extension CatalogHarness {
         let limit = try call.number("limit", in: 1...CatalogLimits.eventsPerAnswerMax) ?? 100
         let wait = try call.number("wait", in: 0...CatalogLimits.eventWaitSecondsMax)
         let page = try await feed.next(
-            after: try call.eventCursor(), in: try call.scope(), limit: limit,
+            from: try call.eventStart(), in: try call.scope(), limit: limit,
             waitMilliseconds: (wait ?? (isStream ? CatalogLimits.eventWaitSecondsMax : 0)) * 1_000, call.rights,
             isStopping: isStopping)
         var response = isStream ? Self.stream(page) : Self.list(page)
@@ -98,16 +98,17 @@ extension CatalogCall {
         return time
     }
 
-    /// `after=`, or what a reader of a stream has seen last; nil: from now on.
-    fileprivate func eventCursor() throws(CatalogError) -> EventCursor? {
-        guard let text = request.headers["Last-Event-ID"] ?? request.parameter("after"), text != "now" else {
-            return nil
+    /// `after=`, or what a reader of a stream has seen last.
+    fileprivate func eventStart() throws(CatalogError) -> EventFeed.Start {
+        switch request.headers["Last-Event-ID"] ?? request.parameter("after") {
+        case nil, "now": return .now
+        case "start": return .oldest
+        case let text?:
+            guard let cursor = EventCursor(text) else {
+                throw CatalogError(.badRequest, "after is \"now\", \"start\", or the \"next\" of an answer")
+            }
+            return .after(cursor)
         }
-        guard text != "start" else { return EventCursor() }
-        guard let cursor = EventCursor(text) else {
-            throw CatalogError(.badRequest, "after is \"now\", \"start\", or the \"next\" of an answer")
-        }
-        return cursor
     }
 }
 
