@@ -133,6 +133,60 @@ import Testing
         #expect(await status(.get, "namespaces/c/tables/moved", Self.jane) == 404)
     }
 
+    /// Else whoever may rename could fill the catalog's grants.
+    @Test func `a rename leaves no grant behind, and neither does one that is refused`() async throws {
+        await makeTables()
+        await grant("namespaces/a/tables/t", #"{"principal":"jane","role":"reader"}"#)
+        func places() async throws -> [Securable] {
+            try await replica.service.grants().table.places.keys.map(\.object)
+        }
+        let table = Securable.table(try TableIdentifier(dotted: "a.t"))
+        let moved = Securable.table(try TableIdentifier(dotted: "c.moved"))
+        func rename(_ source: String, _ destination: String) -> String {
+            let (from, to) = (source.split(separator: "."), destination.split(separator: "."))
+            return #"{"source":{"namespace":["\#(from[0])"],"name":"\#(from[1])"},"#
+                + #""destination":{"namespace":["\#(to[0])"],"name":"\#(to[1])"}}"#
+        }
+        #expect(await send(.post, "tables/rename", rename("a.t", "c.t")).status == 409, "there is one")
+        #expect(try await places() == [table])
+        for _ in 0..<2 {
+            #expect(await send(.post, "tables/rename", rename("a.t", "c.moved")).status == 204)
+            #expect(try await places() == [moved])
+            #expect(await send(.post, "tables/rename", rename("c.moved", "a.t")).status == 204)
+            #expect(try await places() == [table])
+        }
+        #expect(await status(.get, "namespaces/a/tables/t", Self.jane) == 200)
+    }
+
+    @Test func `grants end with the table's last chance to be brought back`() async throws {
+        let fixture = try ServiceFixture()
+        let service = try fixture.service(MemoryObjectStore(), dropRetentionHours: 0)
+        let harness = CatalogHarness(service: service, vending: CredentialVending(config: nil))
+        #expect(await send(.post, "namespaces", #"{"namespace":["a"]}"#, of: harness).status == 200)
+        for (name, ending) in [("gone", "?purgeRequested=true"), ("left", "")] {
+            let body = #"{"name":"\#(name)","schema":{"type":"struct","fields":[]}}"#
+            #expect(await send(.post, "namespaces/a/tables", body, of: harness).status == 200)
+            let granted = await send(
+                .put, "namespaces/a/tables/\(name)/permissions",
+                #"{"permissions":[{"principal":"jane","role":"reader"}]}"#, of: harness)
+            #expect(granted.status == 200)
+            #expect(await send(.delete, "namespaces/a/tables/\(name)\(ending)", of: harness).status == 204)
+        }
+        #expect(try await service.grants().table.count == 2)
+        _ = try await service.runPurges()
+        #expect(try await service.grants().table.count == 0)
+    }
+
+    @Test func `functions are listed for whoever may load them`() async {
+        await makeTables()
+        await grant("namespaces/a/tables/t", #"{"principal":"jane","role":"reader"}"#)
+        await grant("namespaces/a", #"{"principal":"joe","role":"reader"}"#)
+        let joe = Principal(name: "joe", role: nil)
+        #expect(await send(.put, "namespaces/a/functions/f", FunctionTests.metadata()).status == 200)
+        #expect(await send(.get, "namespaces/a/functions", as: Self.jane).json["identifiers"]?.array == [])
+        #expect(await send(.get, "namespaces/a/functions", as: joe).json["identifiers"]?.array?.count == 1)
+    }
+
     @Test func `a namespace that is made again begins without grants`() async {
         #expect(await send(.post, "namespaces", #"{"namespace":["n"]}"#).status == 200)
         await grant("namespaces/n", #"{"principal":"jane","role":"writer"}"#)

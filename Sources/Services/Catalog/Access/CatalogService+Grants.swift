@@ -50,20 +50,60 @@ extension CatalogService {
     }
 
     /// Has grants follow a table or view to another name. They hold for its UUID only, so they are put there before it moves; what they
-    /// leave behind at the old name means nothing from then on.
-    func copyGrants(
-        from source: Securable, to destination: Securable, _ request: Request
+    /// leave behind, at the old name or, when it is not moved, at the other, means nothing from then on and is taken away.
+    ///
+    /// - Parameter move: to the other name. It throws when that is not certain to have happened.
+    func withGrants(
+        from source: Securable, to destination: Securable, _ request: Request,
+        _ move: () async throws(CatalogError) -> Void
     ) async throws(CatalogError) {
-        guard try await !grants().table.uuids(of: source).isEmpty else { return }
+        guard try await !grants().table.uuids(of: source).isEmpty else { return try await move() }
         let place = try await place(of: source)
-        _ = try await changeGrants("move-grants", onto: nil, request) { table in
+        let other = GrantTable.Place(object: destination, uuid: place.uuid)
+        // A version of its own even if nothing is new: who takes away what an earlier move left there sees that he is late.
+        _ = try await changeGrants("move-grants", onto: nil, request, isEmptyChangeMade: true) { table in
             let roles = table.roles(at: place)
-            if !roles.isEmpty { table.set(roles, at: GrantTable.Place(object: destination, uuid: place.uuid)) }
+            if !roles.isEmpty { table.set(roles, at: other) }
+        }
+        do {
+            try await move()
+        } catch {
+            // Of an unknown outcome both stay: one of them will hold.
+            if error.status < 500 { await forgetGrants(at: [place, other]) }
+            throw error
+        }
+        await forgetGrants(at: [place, other])
+    }
+
+    /// Removes what was granted on tables and views that are not at these places, if it can: it means nothing there, but counts.
+    func forgetGrants(at places: [GrantTable.Place]) async {
+        do {
+            let (table, version) = try await grants()
+            var gone: [GrantTable.Place] = []
+            for place in places where !table.roles(at: place).isEmpty {
+                if try await uuid(of: place.object) != place.uuid { gone.append(place) }
+            }
+            guard !gone.isEmpty else { return }
+            _ = try await changeGrants("forget-grants", onto: version, Request()) { table in
+                for place in gone { table.set([:], at: place) }
+            }
+        } catch {
+            // Another change came between, or the store fails: they stay, and hold for nothing.
+        }
+    }
+
+    /// Of the table or view that has the name; nil where there is none.
+    private func uuid(of object: Securable) async throws(CatalogError) -> String? {
+        switch object {
+        case .warehouse, .namespace: nil
+        case .table(let name): try await tableHead(name).state.table?.tableUUID
+        case .view(let name): try await tableHead(name).state.view?.viewUUID
         }
     }
 
     private func changeGrants(
-        _ operation: String, onto version: Int64?, _ request: Request, _ change: (inout GrantTable) -> Void
+        _ operation: String, onto version: Int64?, _ request: Request, isEmptyChangeMade: Bool = false,
+        _ change: (inout GrantTable) -> Void
     ) async throws(CatalogError) -> Int64 {
         for _ in 0..<CatalogLimits.commitAttemptsMax {
             let head = try await registers.settledHead(.grants)
@@ -75,7 +115,7 @@ extension CatalogService {
                 throw CatalogError(
                     .unprocessable, "the catalog has at most \(CatalogLimits.grantsMax) grants; grant to roles instead")
             }
-            guard table != before else { return head.version }
+            guard isEmptyChangeMade || table != before else { return head.version }
             let outcome = try await registers.advance(
                 head, to: .grants(table), operation: operation, idempotencyKey: request.idempotencyKey)
             if case .advanced(let made) = outcome { return made.version }

@@ -26,15 +26,21 @@ extension CatalogService {
     ///
     /// - Throws: `.serviceUnavailable` when the store fails: then nothing is deleted.
     package func runPurges() async throws(CatalogError) -> PurgeReport {
-        let report = try await purgeDue()
+        let due = try await dropped.records().filter { isDue($0.table) }
+        let report = try await purge(due)
+        let ended = Set(report.purged + report.forgotten)
+        await forgetGrants(
+            at: due.filter { ended.contains($0.table.identifier) }.map { record in
+                GrantTable.Place(object: .table(record.table.identifier), uuid: record.table.state.tableUUID)
+            })
         purgesSkipped.withLock { $0 = report.skipped.count }
         return report
     }
 
-    private func purgeDue() async throws(CatalogError) -> PurgeReport {
+    private func purge(_ ended: [DroppedTables.Record]) async throws(CatalogError) -> PurgeReport {
         var report = PurgeReport()
         var due: [DroppedTables.Record] = []
-        for record in try await dropped.records() where isDue(record.table) {
+        for record in ended {
             if record.table.isPurge {
                 due.append(record)
             } else {

@@ -30,7 +30,10 @@ extension CatalogHarness {
     private func listFunctions(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         let namespace = try call.namespace()
         _ = try await service.namespaceProperties(namespace)
-        let (page, next) = try call.page(of: try await service.listFunctions(in: namespace)) { $0.name }
+        // Whoever may see the namespace for a table in it alone may load none of its functions.
+        let mayLoad = try await call.rights.allows(Need(.read, on: .namespace(namespace)))
+        let functions = mayLoad ? try await service.listFunctions(in: namespace) : []
+        let (page, next) = try call.page(of: functions) { $0.name }
         let identifiers = page.map { JSONValue.array(($0.namespace.levels + [$0.name]).map { .string($0) }) }
         return CatalogReply.json(["identifiers": .array(identifiers), "next-page-token": next])
     }

@@ -123,8 +123,10 @@ extension CatalogHarness {
 
     private func renameTable(_ call: CatalogCall) async throws(CatalogError) -> HTTPResponse {
         let (source, destination) = try call.renaming()
-        try await service.copyGrants(from: .table(source), to: .table(destination), call.context)
-        try await service.renameTable(source, to: destination, call.context)
+        try await service.withGrants(from: .table(source), to: .table(destination), call.context) {
+            () async throws(CatalogError) in
+            try await service.renameTable(source, to: destination, call.context)
+        }
         return CatalogReply.empty
     }
 

@@ -35,8 +35,10 @@ extension CatalogHarness {
             },
             standard(.post, "views/rename", .parts(Self.renameNeeds)) { (call) async throws(CatalogError) in
                 let (source, destination) = try call.renaming()
-                try await service.copyGrants(from: .view(source), to: .view(destination), call.context)
-                try await service.renameView(source, to: destination, call.context)
+                try await service.withGrants(from: .view(source), to: .view(destination), call.context) {
+                    () async throws(CatalogError) in
+                    try await service.renameView(source, to: destination, call.context)
+                }
                 return CatalogReply.empty
             },
         ]

@@ -95,7 +95,11 @@ extension CatalogService {
         ) { (head) throws(CatalogError) in
             guard head.state.view != nil else { throw ObjectKind.view.missing(identifier) }
         }
-        if let ended { await recordDrop(of: identifier, ended.last.state) }
+        guard let ended else { return }
+        await recordDrop(of: identifier, ended.last.state)
+        if let uuid = ended.last.state.view?.viewUUID {
+            await forgetGrants(at: [GrantTable.Place(object: .view(identifier), uuid: uuid)])
+        }
     }
 
     package func renameView(
