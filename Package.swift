@@ -161,7 +161,7 @@ let layers = [
                 uses: [
                     "Bytes", "Checksums", "Clocks", "Failpoints", "Compression", "JSONFormat", "Telemetry",
                     "Configuration",
-                    "Lifecycle", "Files", "HTTP", "HTTPServer",
+                    "Lifecycle", "Files", "HTTP", "HTTPServer", "ObjectStore",
                 ]),
             module(
                 "CatalogAccess",

@@ -187,15 +187,15 @@ import Testing
     }
 
     @Test func `a head proved a moment ago is read as fast as ever`() async throws {
-        let counting = CountingStore(memory)
-        let writer = RegisterStore(store: counting, bucket: bucket, clock: time)
+        let requests = StoreRequests()
+        let writer = RegisterStore(store: CountingStore(memory, requests), bucket: bucket, clock: time)
         try await write(writer, 3)
-        let before = counting.counts.classB
+        let before = requests.counts.classB
         _ = try await writer.head(chain)
-        let young = counting.counts.classB
+        let young = requests.counts.classB
         time.pass(seconds: 6)
         _ = try await writer.head(chain)
-        let old = counting.counts.classB
+        let old = requests.counts.classB
         #expect(young - before == 1 && old - young == 2)
     }
 

@@ -31,6 +31,30 @@ def test_health_names_a_stopped_worker_and_recovers(store):
         assert call("GET", f"{url}/nothing").status == 404
 
 
+def test_costs_know_the_requests_of_every_worker_that_answers():
+    with Suite().start("catalog", "collector", "compaction") as suite:
+        assert call("POST", f"{suite.collector.url}/events", EVENT).status == 202
+        suite.flush()
+        url = f"{suite.catalog.url}/v1/costs"
+        answer = call("GET", url)
+        assert answer.status == 200, answer
+        workers = {entry["worker"]: entry for entry in answer.json["compute"]["workers"]}
+        assert list(workers) == ["catalog", "collector", "compaction", "api", "health"]
+        # A data file, a manifest and a manifest list; all of them the catalog has read or checked.
+        assert workers["collector"]["requests"]["class-a"] >= 3 and workers["collector"]["bytes-written"] > 1000, answer
+        assert workers["catalog"]["requests"]["class-b"] > 0 and workers["catalog"]["seconds"] >= 1, answer
+        assert workers["compaction"]["requests"] != "unknown", answer
+        # These do not run.
+        for name in ("api", "health"):
+            assert workers[name]["requests"] == "unknown" and workers[name]["reason"], answer
+        assert answer.json["requests"]["unknown"] == ["api", "health"] and answer.json["compute"]["complete"] is False
+        known = [entry["requests"] for entry in workers.values() if entry["requests"] != "unknown"]
+        for kind in ("class-a", "class-b", "free"):
+            assert answer.json["requests"][kind] == sum(requests[kind] for requests in known)
+        suite.compaction.stop()
+        assert call("GET", url).json["requests"]["unknown"] == ["compaction", "api", "health"]
+
+
 def test_pause_survives_a_restart():
     with Suite().start("catalog", "collector") as suite:
         base = suite.collector.url

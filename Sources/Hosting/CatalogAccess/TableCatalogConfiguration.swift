@@ -111,7 +111,8 @@ package struct TableCatalogConfiguration: ConfigurationSection, Sendable {
         }
         let catalog = RESTCatalog(
             transport: try transport(to: url, worker), warehouse: warehouse, asksForCredentials: true)
-        let vended = VendedStore(store, catalog: catalog, http: try worker.httpClient(), retries: retries)
+        let vended = VendedStore(
+            store, catalog: catalog, http: try worker.httpClient(), retries: retries, requests: worker.storeRequests)
         return (CredentialedCatalog(catalog, vended), vended)
     }
 

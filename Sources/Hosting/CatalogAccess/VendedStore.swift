@@ -21,6 +21,8 @@ package final class VendedStore: ObjectStore {
     private let catalog: RESTCatalog
     private let http: any HTTPClient
     private let retries: RetryPolicy
+    /// Counts what is asked of the stores that credentials were given for; the configured one counts by itself.
+    private let requests: StoreRequests
     private let clock: any WallClock
     /// By prefix.
     private let grants = Mutex<[String: Grant]>([:])
@@ -30,12 +32,13 @@ package final class VendedStore: ObjectStore {
 
     package init(
         _ own: any ObjectStore, catalog: RESTCatalog, http: any HTTPClient, retries: RetryPolicy,
-        clock: any WallClock = SystemClock()
+        requests: StoreRequests = StoreRequests(), clock: any WallClock = SystemClock()
     ) {
         self.own = own
         self.catalog = catalog
         self.http = http
         self.retries = retries
+        self.requests = requests
         self.clock = clock
     }
 
@@ -64,7 +67,7 @@ package final class VendedStore: ObjectStore {
                 store = known.store
             } else {
                 store = RetryingObjectStore(
-                    wrapping: try S3ObjectStore(configuration, http: http), policy: retries)
+                    wrapping: CountingStore(try S3ObjectStore(configuration, http: http), requests), policy: retries)
             }
             let grant = Grant(
                 table: table, configuration: configuration, store: store,

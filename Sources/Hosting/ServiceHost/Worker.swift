@@ -5,6 +5,7 @@ import Glibc
 import HTTP
 import HTTPServer
 import Lifecycle
+import ObjectStore
 import Synchronization
 import Telemetry
 
@@ -15,7 +16,7 @@ import Telemetry
 ///     import ServiceHost
 ///
 ///     await Worker.main(.compaction, CompactionConfiguration.self) { configuration, worker in
-///         let store = try configuration.objectStore.open(http: worker.httpClient())
+///         let store = try configuration.objectStore.open(http: worker.httpClient(), counting: worker.storeRequests)
 ///         let service = try await CompactionService(configuration, store: store, logger: worker.logger)
 ///         worker.health.register("store") { try await service.probe() }
 ///         worker.every("schedule", milliseconds: 1000) { try await service.tick() }      // a loop, until the stop
@@ -43,6 +44,8 @@ package final class Worker: Sendable {
     package let health: HealthRegistry
     package let clock: SystemClock
     package let keys: KeyRing
+    /// What this process asks of its object stores; in the metrics.
+    package let storeRequests: StoreRequests
 
     private struct State {
         var reloads: [(name: String, body: @Sendable () async throws -> Void)] = []
@@ -62,6 +65,7 @@ package final class Worker: Sendable {
         keys = configuration.keyRing()
         health = HealthRegistry()
         metrics.registerProcessMetrics()
+        storeRequests = StoreRequests(metrics: metrics)
         metrics.gauge("analytics_build_info", "The version that runs.", labels: ["version"]).with(Release.version).set(
             1)
     }

@@ -34,13 +34,25 @@ public struct ObjectStoreConfiguration: ConfigurationSection, Sendable {
 
     /// The store, with retries. Makes the directory of a local one.
     ///
-    /// - Parameter http: the client for an S3; nil makes one.
-    public func open(http: (any HTTPClient)? = nil) throws(ObjectStoreError) -> any ObjectStore {
-        RetryingObjectStore(wrapping: try openWithoutRetries(http: http), policy: retryPolicy)
+    /// - Parameters:
+    ///   - http: the client for an S3; nil makes one.
+    ///   - requests: where every try is counted.
+    public func open(
+        http: (any HTTPClient)? = nil, counting requests: StoreRequests? = nil
+    ) throws(ObjectStoreError) -> any ObjectStore {
+        RetryingObjectStore(wrapping: try openWithoutRetries(http: http, counting: requests), policy: retryPolicy)
     }
 
-    /// The store itself: a `LocalObjectStore` or an `S3ObjectStore`.
-    public func openWithoutRetries(http: (any HTTPClient)? = nil) throws(ObjectStoreError) -> any ObjectStore {
+    /// The store itself, a `LocalObjectStore` or an `S3ObjectStore`; counted when that is asked for.
+    public func openWithoutRetries(
+        http: (any HTTPClient)? = nil, counting requests: StoreRequests? = nil
+    ) throws(ObjectStoreError) -> any ObjectStore {
+        let store = try uncounted(http)
+        guard let requests else { return store }
+        return CountingStore(store, requests)
+    }
+
+    private func uncounted(_ http: (any HTTPClient)?) throws(ObjectStoreError) -> any ObjectStore {
         switch place {
         case .local(let root): return try LocalObjectStore(root: root)
         case .s3(let configuration):

@@ -5,7 +5,7 @@ import ServiceHost
 import Telemetry
 
 await Worker.main(.compaction, CompactionConfiguration.self) { configuration, worker in
-    let store = try configuration.objectStore.open(http: try worker.httpClient())
+    let store = try configuration.objectStore.open(http: try worker.httpClient(), counting: worker.storeRequests)
     let catalog = try configuration.catalog.open(
         store: store, sourceBucket: configuration.objectStore.sourceBucket, worker: worker)
     let service = try CompactionService(

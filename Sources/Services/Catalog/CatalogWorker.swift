@@ -10,7 +10,7 @@ import Telemetry
 package enum CatalogWorker {
     package static func build(_ configuration: CatalogConfiguration, _ worker: Worker) async throws -> Router {
         let objectStore = configuration.objectStore
-        let store = CountingStore(try objectStore.open(http: try worker.httpClient()))
+        let store = try objectStore.open(http: try worker.httpClient(), counting: worker.storeRequests)
         // A store whose conditional puts do not decide races would lose commits without a word.
         try await StoreProof(store: store, bucket: objectStore.catalogBucket, clock: worker.clock).require()
         let warehouse = try Warehouse(
@@ -48,8 +48,7 @@ package enum CatalogWorker {
             service: service, vending: vending, signer: configuration.signer(clock: worker.clock),
             reports: MetricsReports(metrics: worker.metrics, logger: worker.logger))
         harness.isStopping = { [health = worker.health] in !health.isReady }
-        harness.costs = CostSources(prices: configuration.prices, store: store, start: worker.clock.now())
-        store.register(in: worker.metrics)
+        harness.costs = try CostSources(prices: configuration.prices, worker: worker)
         TableGauges(metrics: worker.metrics).run(on: worker, service)
         return harness.routes(access: access, isOpen: isOpen)
     }

@@ -48,7 +48,7 @@ package final class CollectorService: Sendable {
         browserSDK = try BrowserSDK()
         bodyBytesMax = worker.configuration.bodyBytesMax
         enricher = try await BlockingPool.shared.run { try Enricher(configuration.enrichment) }
-        store = try configuration.objectStore.open(http: worker.httpClient())
+        store = try configuration.objectStore.open(http: worker.httpClient(), counting: worker.storeRequests)
         let metrics = CollectorMetrics(worker.metrics)
         self.metrics = metrics
         let opened = try await BlockingPool.shared.run { try Self.openLog(configuration, metrics) }

@@ -14,7 +14,7 @@ extension HealthMonitorService {
             probes[component] = try workerProbe(component, configuration, worker, client)
         }
         // Without retries: a failure is the news, not something to hide.
-        let store = try configuration.objectStore.openWithoutRetries(http: client)
+        let store = try configuration.objectStore.openWithoutRetries(http: client, counting: worker.storeRequests)
         probes[.r2] = ObjectStoreHealthProbe(
             store, bucket: configuration.objectStore.catalogBucket,
             timeoutMilliseconds: configuration.storeTimeoutMilliseconds)

@@ -14,7 +14,7 @@ package enum QueryServer {
     @Sendable package static func build(
         _ configuration: QueryServerConfiguration, _ worker: Worker
     ) async throws -> Router {
-        let store = try configuration.objectStore.open(http: worker.httpClient())
+        let store = try configuration.objectStore.open(http: worker.httpClient(), counting: worker.storeRequests)
         let query = configuration.query
         let cache = FileCache(directory: query.cacheDirectory, bytesMax: query.cacheBytesMax, store: store)
         try await cache.open()

@@ -30,7 +30,7 @@ extension CatalogHarness {
                 let seconds = try call.number("timeout_seconds", in: 1...CatalogLimits.operationSecondsMax)
                 return CatalogReply.json(
                     try await service.costs(
-                        prices: costs.prices, requests: costs.requests(at: service.clock.now()),
+                        prices: costs.prices, workers: costs.workers,
                         milliseconds: seconds.map { $0 * 1_000 } ?? CatalogLimits.operationMillisecondsDefault))
             },
             extra(.get, "namespaces/{namespace}/tables/{table}/transactions", .read, parameters: ["limit"]) {

@@ -1,14 +1,16 @@
 import Clocks
+import Concurrency
 import IcebergCatalog
 import JSONFormat
 
 extension CatalogService {
-    /// What the warehouse costs: storage by table as it is now, and the requests of this replica since its start.
+    /// What the warehouse costs: storage by table as it is now, and the requests of the workers since their starts.
     ///
     /// - Parameters:
+    ///   - workers: asked for their requests; one that does not answer is unknown, with the reason.
     ///   - milliseconds: tables that are not measured by then are listed without numbers.
     func costs(
-        prices: StoragePrices, requests: (counts: CountingStore.Counts, seconds: Int64)?, milliseconds: Int,
+        prices: StoragePrices, workers: [WorkerSource], milliseconds: Int,
         clock timer: any MonotonicClock = SystemClock()
     ) async throws(CatalogError) -> JSONValue {
         let end = timer.nanoseconds() + UInt64(max(0, milliseconds)) * 1_000_000
@@ -33,27 +35,21 @@ extension CatalogService {
             }
             tables.append(.object(row))
         }
-        let stored = Double(sum.total) / 1e9 * prices.storage
-        var monthly = stored
+        var monthly = Double(sum.total) / 1e9 * prices.storage
         var object = JSONObject([
             .init(key: "currency", value: "USD"), .init(key: "time", value: .string(clock.now().rfc3339())),
             .init(key: "complete", value: .bool(isComplete)),
             .init(key: "storage", value: .object(JSONObject(Self.json(sum, prices)))),
             .init(key: "tables", value: .array(tables)),
         ])
-        if let requests {
-            let month = Self.projected(requests, prices)
-            monthly += month.cost
-            object["requests"] = month.json
-            object["compute"] = [
-                "scope":
-                    "a catalog knows the requests that it makes itself; those of the other workers are not counted anywhere",
-                "workers": [["worker": "catalog", "requests": month.json]],
-            ]
-            object["bandwidth"] = [
-                "scope": "this replica and the object store", "bytes-read": JSONValue(requests.counts.bytesRead),
-                "bytes-written": JSONValue(requests.counts.bytesWritten),
-            ]
+        if !workers.isEmpty {
+            let now = clock.now()
+            let asked = await mapConcurrently(workers, limit: workers.count) { (worker) async throws(Never) in
+                await worker.requests(at: now)
+            }
+            let compute = ComputeCosts(asked, prices)
+            monthly += compute.cost
+            for member in compute.json { object[member.key] = member.value }
         }
         object["projected-monthly-cost"] = JSONValue(monthly)
         object["prices"] = [
@@ -72,21 +68,5 @@ extension CatalogService {
             .init(key: "metadata-bytes", value: JSONValue(storage.metadata)),
             .init(key: "monthly-cost", value: JSONValue(Double(storage.total) / 1e9 * prices.storage)),
         ]
-    }
-
-    /// As if a month went on as the time since the start.
-    private static func projected(
-        _ requests: (counts: CountingStore.Counts, seconds: Int64), _ prices: StoragePrices
-    ) -> (json: JSONValue, cost: Double) {
-        let factor = 30.0 * 86_400 / Double(max(1, requests.seconds))
-        let counts = requests.counts
-        let cost =
-            (Double(counts.classA) * prices.classA + Double(counts.classB) * prices.classB) / 1e6 * factor
-        let json: JSONValue = [
-            "scope": "this replica since its start",
-            "seconds": JSONValue(requests.seconds), "class-a": JSONValue(counts.classA),
-            "class-b": JSONValue(counts.classB), "free": JSONValue(counts.free), "monthly-cost": JSONValue(cost),
-        ]
-        return (json, cost)
     }
 }

@@ -1,4 +1,3 @@
-import Clocks
 import Configuration
 
 /// What a month of storage and requests costs, in dollars. The defaults are those of Cloudflare R2's standard storage.
@@ -28,25 +27,5 @@ package struct StoragePrices: Hashable, Sendable {
         reader.parsed(name, default: fallback, allowed: "a number of 0 or above", help) { text in
             Double(text).flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }
         }
-    }
-}
-
-/// What costs are worked out from.
-package struct CostSources: Sendable {
-    var prices = StoragePrices()
-    /// The store the service works with, and since when; nil where nobody counts.
-    var store: CountingStore?
-    var start = Timestamp(microseconds: 0)
-
-    package init() {}
-
-    package init(prices: StoragePrices, store: CountingStore, start: Timestamp) {
-        self.prices = prices
-        self.store = store
-        self.start = start
-    }
-
-    func requests(at now: Timestamp) -> (counts: CountingStore.Counts, seconds: Int64)? {
-        store.map { ($0.counts, max(1, (now.milliseconds - start.milliseconds) / 1000)) }
     }
 }

@@ -60,18 +60,3 @@ package final class TableGauges: Sendable {
         tables.withLock { $0 = measured }
     }
 }
-
-extension CountingStore {
-    package func register(in metrics: MetricsRegistry) {
-        let counters: [(String, String, @Sendable (Counts) -> Int64)] = [
-            ("class_a_requests_total", "Writes and listings.", { $0.classA }),
-            ("class_b_requests_total", "Reads.", { $0.classB }),
-            ("free_requests_total", "Deletes.", { $0.free }),
-            ("read_bytes_total", "Bytes of objects read.", { $0.bytesRead }),
-            ("written_bytes_total", "Bytes of objects written.", { $0.bytesWritten }),
-        ]
-        for (name, help, value) in counters {
-            metrics.computedCounter("catalog_store_\(name)", help) { Double(value(self.counts)) }
-        }
-    }
-}
