@@ -132,6 +132,32 @@ import Testing
         #expect(again.json == first.json)
     }
 
+    /// A request that succeeds, another one with its key that is refused, and the first again.
+    @Test(arguments: changes.filter { $0.status < 300 })
+    func `what succeeded is answered again, although another request was refused with its key`(change: Change) async {
+        let first = await client.send(change.method, change.path, change.body, headers: Self.key)
+        #expect(first.status == change.status)
+        let refused = Change(path: "/v1/namespaces/nowhere/tables", body: #"{"name":"t"}"#, status: 404)
+        for _ in 0..<2 {
+            let answer = await other.send(refused.method, refused.path, refused.body, headers: Self.key)
+            #expect(400..<500 ~= answer.status)
+        }
+        let again = await other.send(change.method, change.path, change.body, headers: Self.key)
+        #expect(again.status == change.status)
+        #expect(again.json == first.json)
+    }
+
+    @Test func `what was not done is not done either with the key of a refused request`() async {
+        let refused = Change(path: "/v1/namespaces/nowhere/tables", body: #"{"name":"t"}"#, status: 404)
+        #expect(await client.send(.post, refused.path, refused.body, headers: Self.key).status < 500)
+        for change in Self.changes.filter({ $0.status < 300 }) {
+            let answer = await other.send(change.method, change.path, change.body, headers: Self.key)
+            #expect(answer.status == 400, "\(change)")
+            #expect(answer.errorMessage?.contains("POST \(refused.path)") == true, "\(change)")
+        }
+        #expect(await other.send(.head, "\(Self.space)/tables/events").status < 300)
+    }
+
     @Test func `commits that wait together with one key are told apart`() async throws {
         let service = try fixture.service(try await fixture.store(tables: [fixture.events]))
         let group = ["a", "b", "a"].map { name in

@@ -50,11 +50,16 @@ package final class CatalogService: Sendable {
         var idempotencyKey: IdempotencyKey?
         var origin: RequestOrigin?
 
-        /// - Parameter fingerprint: what tells this request from others with the same key, which are refused then.
+        /// - Parameters:
+        ///   - fingerprint: what tells this request from others with the same key, which are refused then.
+        ///   - refusedRequest: the other request that was refused with the key.
         package init(
-            idempotencyKey: String? = nil, fingerprint: String? = nil, origin: RequestOrigin? = RequestOrigin.current
+            idempotencyKey: String? = nil, fingerprint: String? = nil, refusedRequest: String? = nil,
+            origin: RequestOrigin? = RequestOrigin.current
         ) {
-            self.idempotencyKey = idempotencyKey.map { IdempotencyKey(name: $0, fingerprint: fingerprint) }
+            self.idempotencyKey = idempotencyKey.map {
+                IdempotencyKey(name: $0, fingerprint: fingerprint, refusedRequest: refusedRequest)
+            }
             self.origin = origin
         }
     }

@@ -104,7 +104,8 @@ package struct CatalogHarness: Sendable {
         if let allowed = endpoint.parameters { try call.requireParameters(among: allowed) }
         guard endpoint.isMutation, let key = try call.idempotencyKey() else { return try await endpoint.handler(call) }
         let request = (name: "\(call.request.method) \(call.request.path)", fingerprint: call.request.fingerprint)
-        try await service.refusals.replay(key, of: request)
+        var call = call
+        call.refusedRequest = try await service.refusals.replay(key, of: request)
         do {
             return try await endpoint.handler(call)
         } catch {

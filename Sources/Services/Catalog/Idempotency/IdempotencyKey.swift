@@ -8,6 +8,9 @@ package struct IdempotencyKey: Hashable, Sendable {
     let name: String
     /// What tells requests apart; nil where nobody knows: in entries of older releases, and of callers inside this program.
     let fingerprint: String?
+    /// The other request, by method and path, that was refused with this key: then this one is nothing but a repeat of what
+    /// a register holds, or is refused.
+    var refusedRequest: String?
 
     /// Refuses a request whose key was used by another one before.
     ///

@@ -17,15 +17,15 @@ struct Refusals: Sendable {
     /// Throws what a request with this key was refused with before.
     ///
     /// - Parameter request: method and path, and what tells it from others of the same: a key belongs to one request.
-    func replay(_ key: UUID, of request: (name: String, fingerprint: String)) async throws(CatalogError) {
+    /// - Returns: when it was another request that was refused, method and path of that one. What came first is not known here:
+    ///   a request that succeeded, of which this may be a repeat, is in a register.
+    func replay(_ key: UUID, of request: (name: String, fingerprint: String)) async throws(CatalogError) -> String? {
         guard let known = try await documents.read(Self.prefix + key.description),
             let (refused, error, time) = Self.parse(known.json), clock.now().milliseconds - time < Self.lifetime
-        else { return }
+        else { return nil }
         // Refusals that older releases kept have no fingerprint.
         let fingerprint = known.json["fingerprint"]?.string ?? request.fingerprint
-        guard refused == request.name, fingerprint == request.fingerprint else {
-            throw IdempotencyKey.reused(for: refused)
-        }
+        guard refused == request.name, fingerprint == request.fingerprint else { return refused }
         throw error
     }
 

@@ -14,9 +14,18 @@ extension RegisterStore {
     /// The version that the request with this key had a part in, within the time that clients may count on and the newest
     /// versions (`idempotencyEntriesMax`); nil when there is none. Reads what this process has not seen, some at a time.
     ///
-    /// - Throws: `.badRequest` when another request had a part in it with this key.
+    /// - Throws: `.badRequest` when another request had a part in it with this key, or none had and another one was refused
+    ///   with it.
     func change(
         madeBy idempotencyKey: IdempotencyKey, upTo head: RegisterHead
+    ) async throws(CatalogError) -> (version: Int64, entry: RegisterEntry)? {
+        if let made = try await search(idempotencyKey, upTo: head) { return made }
+        if let refused = idempotencyKey.refusedRequest { throw IdempotencyKey.reused(for: refused) }
+        return nil
+    }
+
+    private func search(
+        _ idempotencyKey: IdempotencyKey, upTo head: RegisterHead
     ) async throws(CatalogError) -> (version: Int64, entry: RegisterEntry)? {
         let oldest = clock.now().milliseconds - Int64(CatalogLimits.idempotencyMinutes) * 60_000
         let last = max(0, head.version - Int64(CatalogLimits.idempotencyEntriesMax))

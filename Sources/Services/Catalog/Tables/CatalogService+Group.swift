@@ -38,8 +38,10 @@ extension CatalogService {
             let open = group.indices.filter { outcomes[$0] == nil }
             guard !open.isEmpty else { break }
             do throws(CatalogError) {
-                // Creating the version after the one remembered proves that it was the newest: it need not be looked for.
-                let remembered = attempt == 0 ? registers.remembered(chain) : nil
+                // Creating the version after the one remembered proves that it was the newest: it need not be looked for, but
+                // for repeats that may be refused without such a proof.
+                let isProved = open.allSatisfy { group[$0].request.idempotencyKey?.refusedRequest == nil }
+                let remembered = attempt == 0 && isProved ? registers.remembered(chain) : nil
                 let settled = try await self.attempt(group, open, chain, remembered)
                 outcomes.merge(settled) { first, _ in first }
             } catch {
