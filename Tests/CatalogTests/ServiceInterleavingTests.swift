@@ -1,3 +1,4 @@
+import Clocks
 import IcebergCatalog
 import IcebergSpec
 import ObjectStore
@@ -62,6 +63,50 @@ import Testing
             #expect(metadata.currentSnapshotID == winner)
             #expect(metadata.snapshots.map(\.snapshotID) == [winner])
         }
+    }
+
+    @Test func `of two copies of a table that are registered under two names one is refused`() async throws {
+        let names = try ["one", "two"].map { try TableIdentifier(fixture.namespace, $0) }
+        let orders = try await Interleaving.forEvery(ordersMax: 1_000) { scheduler in
+            let memory = try await fixture.store(tables: [])
+            let copies = try await self.copies(in: memory)
+            let store = SteppedStore(store: memory, scheduler: scheduler)
+            let refused = Mutex<[CatalogError]>([])
+            try await scheduler.run(
+                zip(names, copies).map { name, location in
+                    {
+                        do {
+                            _ = try await self.fixture.service(store).registerTable(
+                                name, metadataLocation: location, overwrite: false, self.request)
+                        } catch let error as CatalogError {
+                            refused.withLock { $0.append(error) }
+                        }
+                    }
+                })
+            #expect(refused.withLock { $0.map(\.code) } == [.alreadyExists])
+            let service = try fixture.service(memory)
+            let tables = try await service.listTables(in: fixture.namespace)
+            #expect(tables.count == 1)
+            // The claim of who was refused is no hindrance to the other.
+            _ = try await service.loadTable(try #require(tables.first))
+        }
+        #expect(orders > 100)
+    }
+
+    /// Metadata files of one table at two places.
+    private func copies(in store: MemoryObjectStore) async throws -> [String] {
+        let schema = try Schema(fields: [.required(1, "id", .string)])
+        let uuid = UUID.random()
+        var locations: [String] = []
+        for place in ["a", "b"] {
+            let location = "s3://analytics-source/copies/\(place)"
+            let metadata = try TableMetadata.new(
+                location: location, schema: schema, spec: UnboundPartitionSpec(), uuid: uuid, at: SystemClock().now())
+            let file = "\(location)/metadata/00000-a.metadata.json"
+            _ = try await StoredMetadata.write(metadata, to: file, in: store)
+            locations.append(file)
+        }
+        return locations
     }
 
     @Test func `a rename and a commit never lose the table or the commit`() async throws {

@@ -13,6 +13,7 @@ package final class CatalogService: Sendable {
     let files: MetadataStore
     let views: ViewStore
     let claims: LocationClaims
+    let uuidClaims: UUIDClaims
     let gate: CommitGate
     let clock: any WallClock
     /// Reads manifest lists and manifests, which never change; those of commits that are being put together too.
@@ -37,7 +38,8 @@ package final class CatalogService: Sendable {
         files = MetadataStore(store: warehouse.store)
         views = ViewStore(store: warehouse.store)
         loader = ManifestLoader(store: warehouse.store)
-        claims = LocationClaims(registers: registers)
+        claims = LocationClaims(claims: Claims(registers: registers))
+        uuidClaims = UUIDClaims(claims: Claims(registers: registers))
         gate = CommitGate(warehouse: warehouse, clock: clock, loader: loader)
         let documents = CatalogDocuments(store: warehouse.store, bucket: catalogBucket)
         refusals = Refusals(documents: documents, clock: clock)

@@ -14,8 +14,13 @@ extension CatalogService {
     ) async throws(CatalogError) -> Table {
         _ = try await namespaceProperties(identifier.namespace)
         let location = try warehouse.resolve(metadataLocation).uri
-        try await checkRegistration(of: try await files.readPresent(location).metadata, as: identifier)
-        return try await registerFile(identifier, location, overwrite: overwrite, request)
+        let metadata = try await files.readPresent(location).metadata
+        let head = try await tableHead(identifier)
+        return try await uuidClaims.claiming(metadata.tableUUID?.description, for: identifier, head: head) {
+            () async throws(CatalogError) in
+            try await checkRegistration(of: metadata, as: identifier)
+            return try await registerFile(identifier, location, overwrite: overwrite, request)
+        }
     }
 
     /// As `registerTable`, of a file that is known to be the table's.
