@@ -1,4 +1,5 @@
 import Clocks
+import Foundation
 import HTTP
 import IcebergCatalog
 import IcebergSpec
@@ -45,6 +46,27 @@ import Testing
                 "manifest-list": .string(list), "summary": ["operation": "append"], "schema-id": 0,
             ]
         ]
+    }
+
+    @Test func `a metadata file above the limit is refused, and no more of it is read`() async throws {
+        let root = FileManager.default.temporaryDirectory.appending(path: "register-\(Clocks.UUID.random())").path
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let local = try LocalObjectStore(root: root)
+        let requests = StoreRequests()
+        let catalog = try fixture.service(CountingStore(local, requests))
+        _ = try await catalog.createNamespace(fixture.namespace, properties: [:], CatalogService.Request())
+        let place = ObjectLocation(bucket: fixture.sourceBucket, key: try ObjectKey("t/metadata/v1.metadata.json"))
+        _ = try await local.put(place, [], condition: .always, contentType: nil)
+        let uri = local.uri(of: place)
+        // A hole: nothing of it lies on the disk.
+        #expect(truncate(String(uri.dropFirst("file://".count)), Int(Limits.metadataBytesMax) + 4_096) == 0)
+        let before = requests.counts.bytesRead
+        let answer = await HarnessClient(catalog).send(
+            .post, "/v1/namespaces/analytics/register", #"{"name":"copy","metadata-location":"\#(uri)"}"#)
+        #expect(answer.status == 400)
+        #expect(answer.errorMessage?.contains("\(Limits.metadataBytesMax)") == true, "\(answer.json)")
+        #expect(requests.counts.bytesRead - before < Int64(Limits.metadataBytesMax) + 4_096)
+        #expect(try await catalog.listTables(in: fixture.namespace).isEmpty)
     }
 
     @Test func `a copy with a UUID of its own is taken`() async throws {
