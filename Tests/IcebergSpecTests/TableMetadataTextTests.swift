@@ -1,3 +1,4 @@
+import Clocks
 import JSONFormat
 import Testing
 
@@ -83,6 +84,64 @@ struct TableMetadataTextTests {
             }
             Self.expectSame(Array(text[..<index]))
         }
+    }
+
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func `whatever is done to a table, what is copied from its text says what is written anew`(_ seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        var table = try Self.bothWays(Self.text(Fixture.table(appends: 5))).kept
+        for step in 6..<40 as Range<Int64> {
+            table = try table.applying(Self.change(step, of: table, &random), at: Fixture.later(step))
+            try table.validate()
+            let written = table.written(parsedBytesMax: 0)
+            let (text, kept) = (written.text, written.metadata)
+            let anew = try TableMetadata(text: text, parsedBytesMax: .max)
+            #expect(try JSONValue.parse(text) == table.json && JSONValue.parse(text) == anew.json)
+            #expect(kept == anew && kept == table && kept.serialized() == text)
+            #expect(kept.snapshots.allSatisfy { ($0.text != nil) != ($0.summary["odd"] == "\n") })
+            #expect(kept.snapshots.map(\.operation) == anew.snapshots.map(\.operation))
+            table = kept
+        }
+    }
+
+    private static func change(
+        _ step: Int64, of table: TableMetadata, _ random: inout SeededRandom
+    ) -> [TableUpdate] {
+        var summary = ["operation": ["append", "replace", "delete", "other"].randomElement(using: &random) ?? ""]
+        let kind = Int.random(in: 0..<10, using: &random)
+        if kind == 0 { summary["odd"] = "\n" }
+        if kind == 1 { return [.setProperties(["a": "\(step)"])] }
+        if kind == 2, let old = table.snapshots.dropLast().randomElement(using: &random) {
+            return [.removeSnapshots([old.snapshotID])]
+        }
+        if kind == 3, let old = table.snapshots.randomElement(using: &random) {
+            return [.setSnapshotReference(name: "t", SnapshotReference(snapshotID: old.snapshotID, kind: .tag))]
+        }
+        let id = Int64.random(in: 1 ... .max, using: &random)
+        let snapshot = Snapshot(
+            snapshotID: id, parentSnapshotID: table.currentSnapshotID, sequenceNumber: table.lastSequenceNumber + 1,
+            timestampMilliseconds: Fixture.later(step).milliseconds, manifestList: "s3://bucket/\(id).avro",
+            summary: summary, schemaID: 0)
+        return kind == 4 ? [.addSnapshot(snapshot)] : Fixture.append(snapshot)
+    }
+
+    private static let damage: [@Sendable (inout TableMetadata) -> Void] = [
+        { $0.snapshots.append($0.snapshots[1]) }, { $0.snapshots[3].sequenceNumber = 5 },
+        { $0.snapshots[0].snapshotID = 4 }, { $0.references["main"]?.snapshotID = 9 }, { $0.currentSnapshotID = nil },
+        { $0.references["b"] = SnapshotReference(snapshotID: 9) }, { $0.references["main"]?.kind = .tag },
+        { $0.snapshots.removeLast() }, { $0.snapshots.removeFirst(2) }, { $0.lastSequenceNumber = 2 },
+        { $0.snapshots.swapAt(0, 3) }, { $0.snapshots += $0.snapshots + $0.snapshots + $0.snapshots + $0.snapshots },
+        { $0.formatVersion = 1 }, { $0.snapshotLog.swapAt(0, 3) }, { $0.lastUpdatedMilliseconds = 0 }, { _ in },
+    ]
+
+    @Test(arguments: damage.indices)
+    func `what was added to a valid table is refused as in a table that is looked at whole`(_ damage: Int) throws {
+        let base = try Fixture.table(appends: 3)
+        var next = try Fixture.table(appends: 4)
+        Self.damage[damage](&next)
+        let whole = requireIcebergError { try next.validate() }
+        let added = requireIcebergError { try next.validate(since: base) }
+        #expect(whole?.description == added?.description)
     }
 
     private static func expectSame(_ text: [UInt8]) {

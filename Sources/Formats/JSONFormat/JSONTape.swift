@@ -54,4 +54,52 @@ package struct JSONTape: ~Copyable, @unchecked Sendable {
         }
         return true
     }
+
+    /// What `readMembers` finds of an object, in order; indices are of its own nodes.
+    package enum Part {
+        /// Key and value.
+        case member(UnsafeBufferPointer<Node>)
+        /// A list begins: the number of its name.
+        case list(Int)
+        case element(of: Int, UnsafeBufferPointer<Node>)
+    }
+
+    /// As `read`, of an object, whose lists named in `lists` come element by element: nodes are kept of one part at a time, so
+    /// that their memory stays in the processor's cache. `nodes` is empty then.
+    ///
+    /// - Parameter visit: false ends the reading. Of a text that is refused it may have seen the beginning.
+    /// - Returns: false for what is not one JSON object, and when `visit` said so.
+    package mutating func readMembers(
+        _ text: UnsafeRawBufferPointer, lists: [StaticString], _ visit: (Part) -> Bool
+    ) -> Bool {
+        nodes.removeAll(keepingCapacity: true)
+        guard let reader, text.count <= Self.bytesMax, let base = text.baseAddress else { return false }
+        let names = lists.map { name in
+            name.utf8Start.withMemoryRebound(to: CChar.self, capacity: name.utf8CodeUnitCount) {
+                cnodes_list(name: $0, name_length: name.utf8CodeUnitCount)
+            }
+        }
+        return withoutActuallyEscaping(visit) { visit in
+            var visitor = Visitor(visit: visit)
+            return withUnsafeMutablePointer(to: &visitor) { visitor in
+                cnodes_read_members(
+                    reader, base.assumingMemoryBound(to: UInt8.self), text.count, names, names.count,
+                    { context, list, nodes, count in
+                        context?.assumingMemoryBound(to: Visitor.self).pointee.take(Int(list), nodes, count) ?? 0
+                    }, visitor) != 0
+            }
+        }
+    }
+
+    private struct Visitor {
+        let visit: (Part) -> Bool
+
+        func take(_ list: Int, _ nodes: UnsafePointer<cnodes_node>?, _ count: Int) -> Int32 {
+            guard let nodes else { return visit(.list(list)) ? 1 : 0 }
+            return nodes.withMemoryRebound(to: Node.self, capacity: count) { first in
+                let nodes = UnsafeBufferPointer(start: first, count: count)
+                return visit(list < 0 ? .member(nodes) : .element(of: list, nodes)) ? 1 : 0
+            }
+        }
+    }
 }

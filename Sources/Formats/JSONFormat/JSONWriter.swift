@@ -19,7 +19,7 @@ extension JSONValue {
         switch self {
         case .null: text.append(utf8: "null")
         case .bool(let value): text.append(utf8: value ? "true" : "false")
-        case .integer(let value): text.append(utf8: String(value))
+        case .integer(let value): JSONValue.append(value, to: &text)
         case .unsigned(let value): text.append(utf8: String(value))
         case .double(let value): text.append(utf8: value.isFinite ? value.description : "null")
         case .string(let value): JSONValue.appendQuoted(value, to: &text)
@@ -55,6 +55,24 @@ extension JSONValue {
         guard let indent else { return }
         text.append(UInt8(ascii: "\n"))
         text.append(contentsOf: repeatElement(UInt8(ascii: " "), count: indent))
+    }
+
+    /// Appends `number` in digits.
+    public static func append(_ number: Int64, to text: inout [UInt8]) {
+        var rest = number.magnitude
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var first = digits.count
+            repeat {
+                first -= 1
+                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            if number < 0 {
+                first -= 1
+                digits[first] = UInt8(ascii: "-")
+            }
+            text.append(contentsOf: UnsafeBufferPointer(rebasing: digits[first...]))
+        }
     }
 
     /// Appends `value` as a JSON string with its quotes.

@@ -24,8 +24,8 @@ public struct Snapshot: Hashable, Sendable {
         var additionalMembers: JSONObject
     }
 
-    private indirect enum Source: Sendable {
-        case made(Details)
+    private enum Source: Sendable {
+        indirect case made(Details)
         case read(SnapshotText)
     }
 
@@ -51,6 +51,9 @@ public struct Snapshot: Hashable, Sendable {
         self.head = head
         source = .read(text)
     }
+
+    /// The same, read from another place.
+    func reading(_ text: SnapshotText) -> Snapshot { Snapshot(head, text: text) }
 
     public var snapshotID: Int64 {
         get { head.snapshotID }
@@ -110,7 +113,7 @@ public struct Snapshot: Hashable, Sendable {
     }
 
     /// `append`, `replace`, `overwrite` or `delete`.
-    public var operation: String? { summary["operation"] }
+    public var operation: String? { text?.operation?.rawValue ?? summary["operation"] }
 
     /// The text it was read from, where it is still what that says.
     var text: SnapshotText? { if case .read(let text) = source { text } else { nil } }
@@ -133,7 +136,7 @@ public struct Snapshot: Hashable, Sendable {
 
     public static func == (left: Snapshot, right: Snapshot) -> Bool {
         guard left.head == right.head else { return false }
-        if case .read(let one) = left.source, case .read(let other) = right.source, one === other { return true }
+        if let one = left.text, let other = right.text, one.isSame(as: other) { return true }
         return left.details == right.details
     }
 

@@ -89,7 +89,7 @@ extension TableMetadataBuilder {
 
     private func check(_ result: TableMetadata) throws(IcebergError) {
         try require(result.tableUUID != nil || result.formatVersion == 1, "the table has no UUID")
-        try result.validate()
+        try result.validate(since: base)
         if result.currentSchemaID != base?.currentSchemaID || result.defaultSpecID != base?.defaultSpecID
             || result.defaultSortOrderID != base?.defaultSortOrderID
         {

@@ -173,54 +173,8 @@ extension TableMetadata {
         return .object(object)
     }
 
-    /// The UTF-8 of `json`, but for snapshots that were read as text and go as they came.
-    public func serialized() -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity(
-            8_192 + snapshots.reduce(0) { $0 + 1 + ($1.text?.byteCount ?? 500) } + snapshotLog.count * 80)
-        text.append(UInt8(ascii: "{"))
-        for (index, member) in outline.members.enumerated() {
-            if index > 0 { text.append(UInt8(ascii: ",")) }
-            JSONValue.appendQuoted(member.key, to: &text)
-            text.append(UInt8(ascii: ":"))
-            switch member.key {
-            case "snapshots": writeSnapshots(to: &text)
-            case "snapshot-log": writeSnapshotLog(to: &text)
-            default: text += member.value.serialized()
-            }
-        }
-        text.append(UInt8(ascii: "}"))
-        return text
-    }
-
-    private func writeSnapshots(to text: inout [UInt8]) {
-        text.append(UInt8(ascii: "["))
-        for (index, snapshot) in snapshots.enumerated() {
-            if index > 0 { text.append(UInt8(ascii: ",")) }
-            if formatVersion > 1, let known = snapshot.text {
-                known.append(to: &text)
-            } else {
-                text += snapshot.json(formatVersion: formatVersion).serialized()
-            }
-        }
-        text.append(UInt8(ascii: "]"))
-    }
-
-    private func writeSnapshotLog(to text: inout [UInt8]) {
-        text.append(UInt8(ascii: "["))
-        for (index, entry) in snapshotLog.enumerated() {
-            if index > 0 { text.append(UInt8(ascii: ",")) }
-            text.append(utf8: "{\"timestamp-ms\":")
-            text.append(utf8: String(entry.timestampMilliseconds))
-            text.append(utf8: ",\"snapshot-id\":")
-            text.append(utf8: String(entry.snapshotID))
-            text.append(UInt8(ascii: "}"))
-        }
-        text.append(UInt8(ascii: "]"))
-    }
-
     /// The members in order, the lists of snapshots and of the snapshot log empty.
-    private var outline: JSONObject {
+    var outline: JSONObject {
         var builder = JSONBuilder()
         builder.set("format-version", formatVersion)
         builder.set("table-uuid", tableUUID?.description)

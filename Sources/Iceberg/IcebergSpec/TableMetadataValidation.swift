@@ -1,7 +1,9 @@
 extension TableMetadata {
     /// Checks that the parts agree with each other: every id that is referred to exists, none is given twice, nothing
     /// is newer than the table says it is.
-    func validate() throws(IcebergError) {
+    ///
+    /// - Parameter base: a valid table that this one was made from. Snapshots that both begin with are not looked at again.
+    func validate(since base: TableMetadata? = nil) throws(IcebergError) {
         try require(!location.isEmpty, "$.location", "must not be empty")
         try Self.requireUnique(schemas.map(\.schemaID), "$.schemas", "schema id")
         try Self.requireUnique(partitionSpecs.map(\.specID), "$.partition-specs", "partition spec id")
@@ -19,31 +21,58 @@ extension TableMetadata {
             [lastColumnID, lastPartitionID] + schemas.map(\.schemaID) + partitionSpecs.map(\.specID)
             + sortOrders.map(\.orderID)
         try require(ids.allSatisfy { $0 <= Int32.max }, "$", "ids beyond 32 bits")
-        try validateSnapshots()
+        try validateSnapshots(since: base.flatMap { continues($0) ? $0 : nil })
         try validateLogs()
     }
 
-    private func validateSnapshots() throws(IcebergError) {
-        try Self.requireUnique(snapshots.map(\.snapshotID), "$.snapshots", "snapshot id")
-        let ids = Set(snapshots.map(\.snapshotID))
-        if let currentSnapshotID {
-            try require(
-                ids.contains(currentSnapshotID), "$.current-snapshot-id", "there is no snapshot \(currentSnapshotID)")
-        }
-        for (name, reference) in references {
-            try require(
-                ids.contains(reference.snapshotID), "$.refs.\(name)", "there is no snapshot \(reference.snapshotID)")
+    /// Whether it differs from `base`, as far as snapshots go, by a few new ones behind the others.
+    private func continues(_ base: TableMetadata) -> Bool {
+        let addedMax = 16
+        return formatVersion == base.formatVersion && lastSequenceNumber >= base.lastSequenceNumber
+            && (0...addedMax).contains(snapshots.count - base.snapshots.count)
+            && zip(snapshots, base.snapshots).allSatisfy {
+                $0.snapshotID == $1.snapshotID && $0.sequenceNumber == $1.sequenceNumber
+            }
+    }
+
+    /// - Parameter base: a valid table that this one continues.
+    private func validateSnapshots(since base: TableMetadata?) throws(IcebergError) {
+        let seen = base?.snapshots.count ?? 0
+        if let base {
+            for (index, snapshot) in snapshots.enumerated().dropFirst(seen) {
+                try require(
+                    !snapshots[..<index].contains { $0.snapshotID == snapshot.snapshotID }, "$.snapshots",
+                    "the snapshot id \(snapshot.snapshotID) is given twice")
+            }
+            try requireNamed(since: base) { snapshot(id: $0) != nil }
+        } else {
+            try Self.requireUnique(snapshots.map(\.snapshotID), "$.snapshots", "snapshot id")
+            let ids = Set(snapshots.map(\.snapshotID))
+            try requireNamed(since: nil) { ids.contains($0) }
         }
         let main = references[SnapshotReference.main]
         try require(
             main?.snapshotID == currentSnapshotID, "$.refs.main",
             "the current snapshot \(currentSnapshotID.map(String.init) ?? "none") is not that of main")
         try require(main?.kind != .tag, "$.refs.main", "main is a branch, not a tag")
-        for snapshot in snapshots where formatVersion > 1 {
+        for snapshot in snapshots.dropFirst(seen) where formatVersion > 1 {
             try require(
                 snapshot.sequenceNumber <= lastSequenceNumber, "$.last-sequence-number",
                 "snapshot \(snapshot.snapshotID) has the sequence number \(snapshot.sequenceNumber), which is above "
                     + "the last one, \(lastSequenceNumber)")
+        }
+    }
+
+    /// That the snapshots are there which the table, but not `base`, gives a name to.
+    private func requireNamed(
+        since base: TableMetadata?, _ exists: (Int64) -> Bool
+    ) throws(IcebergError) {
+        if let currentSnapshotID, currentSnapshotID != base?.currentSnapshotID {
+            try require(exists(currentSnapshotID), "$.current-snapshot-id", "there is no snapshot \(currentSnapshotID)")
+        }
+        for (name, reference) in references where base?.references[name]?.snapshotID != reference.snapshotID {
+            try require(
+                exists(reference.snapshotID), "$.refs.\(name)", "there is no snapshot \(reference.snapshotID)")
         }
     }
 
@@ -63,7 +92,7 @@ extension TableMetadata {
     private static func requireUnique<ID: Hashable>(
         _ ids: [ID], _ path: String, _ what: String
     ) throws(IcebergError) {
-        var seen: Set<ID> = []
+        var seen = Set<ID>(minimumCapacity: ids.count)
         for id in ids where !seen.insert(id).inserted {
             throw IcebergError(.invalid, "the \(what) \(id) is given twice", path: path)
         }

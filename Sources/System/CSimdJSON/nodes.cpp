@@ -3,6 +3,7 @@
 #include "tokens.hpp"
 
 #include <cstring>
+#include <memory>
 #include <new>
 #include <simdjson.h>
 #include <string_view>
@@ -39,18 +40,33 @@ bool is_number(text token) {
     return tokens::skip_number(token.data(), end) == end;
 }
 
+struct member_visitor {
+    const cnodes_list *lists;
+    size_t list_count;
+    cnodes_visit visit;
+    void *context;
+
+    // -1 for none. A name with escapes is none of them.
+    int list(text name) const {
+        for (size_t i = 0; i < list_count; i++)
+            if (name == text(lists[i].name, lists[i].name_length)) return int(i);
+        return -1;
+    }
+};
+
 } // namespace
 
 struct cnodes {
     const size_t depth_max;
     ondemand::parser parser;
-    std::vector<char> buffer;
+    std::unique_ptr<char[]> buffer;
+    size_t buffer_size = 0;
     std::vector<cnodes_node> nodes;
 
     explicit cnodes(size_t depth_max) : depth_max(depth_max) {}
 
     // Places are counted in the text, which lies behind one byte in the buffer.
-    uint32_t place(const char *at) const { return uint32_t(at - buffer.data() - 1); }
+    uint32_t place(const char *at) const { return uint32_t(at - buffer.get() - 1); }
 
     void append(uint32_t bits, text token) {
         nodes.push_back({place(token.data()), place(token.data() + token.size()), uint32_t(nodes.size() + 1), bits});
@@ -84,9 +100,12 @@ struct cnodes {
     }
 
     bool read_number(ondemand::value &value, text token) {
+        const bool is_integer = token.find_first_of(".eE") == text::npos;
+        int64_t integer;
         double number;
-        if (value.get_double().get(number) && !is_number(token)) return false;
-        append(token.find_first_of(".eE") == text::npos ? CNODES_INTEGER : CNODES_NUMBER, token);
+        const bool is_plain = is_integer && !value.get_int64().get(integer);
+        if (!is_plain && value.get_double().get(number) && !is_number(token)) return false;
+        append(is_integer ? CNODES_INTEGER : CNODES_NUMBER, token);
         return true;
     }
 
@@ -158,36 +177,77 @@ struct cnodes {
     }
 
     bool reserve(size_t size) {
-        if (buffer.size() > kept_bytes_max && size <= kept_bytes_max) {
+        if (buffer_size > kept_bytes_max && size <= kept_bytes_max) {
             parser = ondemand::parser();
-            buffer = {};
+            buffer = nullptr;
+            buffer_size = 0;
             nodes = {};
         }
-        if (buffer.size() >= size) return true;
+        if (buffer_size >= size) return true;
         size_t capacity = 1024;
         while (capacity < size) capacity *= 2;
-        buffer.resize(capacity);
+        buffer.reset(new char[capacity]);
+        buffer_size = capacity;
         return parser.allocate(capacity, depth_max + 3) == simdjson::SUCCESS;
     }
 
     // The text is read as the only element of an array, so that a scalar is a value as any other.
-    bool read(const uint8_t *json, size_t length) {
+    template <typename Read> bool read_text(const uint8_t *json, size_t length, Read read_root) {
         nodes.clear();
         const size_t bracketed = length + 2;
         if (!reserve(bracketed + simdjson::SIMDJSON_PADDING)) return false;
         buffer[0] = '[';
-        if (length) std::memcpy(buffer.data() + 1, json, length);
+        if (length) std::memcpy(buffer.get() + 1, json, length);
         buffer[length + 1] = ']';
-        std::memset(buffer.data() + bracketed, ' ', simdjson::SIMDJSON_PADDING);
+        std::memset(buffer.get() + bracketed, ' ', simdjson::SIMDJSON_PADDING);
         ondemand::document document;
         ondemand::array array;
-        if (parser.iterate(buffer.data(), bracketed, buffer.size()).get(document) || document.get_array().get(array)) return false;
+        if (parser.iterate(buffer.get(), bracketed, buffer_size).get(document) || document.get_array().get(array)) return false;
         size_t count = 0;
         for (auto item : array) {
             ondemand::value value;
-            if (count++ == 1 || item.get(value) || !read(value, depth_max)) return false;
+            if (count++ == 1 || item.get(value) || !read_root(value)) return false;
         }
         return count == 1 && document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+    }
+
+    bool read(const uint8_t *json, size_t length) {
+        return read_text(json, length, [this](ondemand::value value) { return read(value, depth_max); });
+    }
+
+    bool read_list(ondemand::value value, int list, const member_visitor &visitor) {
+        ondemand::array array;
+        if (!visitor.visit(visitor.context, list, nullptr, 0) || value.get_array().get(array)) return false;
+        for (auto item : array) {
+            ondemand::value element;
+            nodes.clear();
+            if (item.get(element) || !read(element, depth_max - 2)) return false;
+            if (!visitor.visit(visitor.context, list, nodes.data(), nodes.size())) return false;
+        }
+        return true;
+    }
+
+    bool read_members(ondemand::value root, const member_visitor &visitor) {
+        ondemand::object object;
+        if (root.raw_json_token()[0] != '{' || root.get_object().get(object)) return false;
+        for (auto item : object) {
+            ondemand::field field;
+            if (std::move(item).get(field)) return false;
+            nodes.clear();
+            const text token = field.value().raw_json_token();
+            if (!read_key(field, token.data())) return false;
+            const int list = token[0] == '[' ? visitor.list(text(buffer.get() + 2 + nodes[0].start, nodes[0].end - nodes[0].start - 2)) : -1;
+            if (list >= 0) {
+                if (!read_list(field.value(), list, visitor)) return false;
+            } else if (!read(field.value(), depth_max - 1) || !visitor.visit(visitor.context, -1, nodes.data(), nodes.size())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    bool read_members(const uint8_t *json, size_t length, const member_visitor &visitor) {
+        return read_text(json, length, [&](ondemand::value value) { return read_members(value, visitor); });
     }
 };
 
@@ -199,19 +259,29 @@ extern "C" cnodes *cnodes_create(size_t depth_max) {
     }
 }
 
-extern "C" int cnodes_read(cnodes *reader, const uint8_t *json, size_t length, const cnodes_node **nodes, size_t *count) {
+template <typename Read> static int guarded(size_t length, Read read) {
     try {
-        if (length > UINT32_MAX - 2 - simdjson::SIMDJSON_PADDING) return 0;
-        const bool is_json = reader->read(json, length);
-        if (!is_json) return 0;
-        *nodes = reader->nodes.data();
-        *count = reader->nodes.size();
-        return 1;
+        return length <= UINT32_MAX - 2 - simdjson::SIMDJSON_PADDING && read();
     } catch (const std::bad_alloc &) {
         return 0;
     } catch (const simdjson::simdjson_error &) {
         return 0;
     }
+}
+
+extern "C" int cnodes_read(cnodes *reader, const uint8_t *json, size_t length, const cnodes_node **nodes, size_t *count) {
+    return guarded(length, [&] {
+        if (!reader->read(json, length)) return false;
+        *nodes = reader->nodes.data();
+        *count = reader->nodes.size();
+        return true;
+    });
+}
+
+extern "C" int cnodes_read_members(
+    cnodes *reader, const uint8_t *json, size_t length, const cnodes_list *lists, size_t list_count, cnodes_visit visit,
+    void *context) {
+    return guarded(length, [&] { return reader->read_members(json, length, {lists, list_count, visit, context}); });
 }
 
 extern "C" void cnodes_free(cnodes *reader) { delete reader; }

@@ -8,21 +8,27 @@ import IcebergSpec
 /// ids behind the table's.
 struct SnapshotCheck: Sendable {
     private let result: TableMetadata
-    private let known: Set<Int64>
+    private let base: TableMetadata?
+    private let added: Set<Int64>
     private let folders: TableFolders
 
     init(base: TableMetadata?, result: TableMetadata, updates: [TableUpdate], folders: TableFolders) {
         self.result = result
         self.folders = folders
-        var known = Set((base?.snapshots ?? []).map(\.snapshotID))
-        for case .addSnapshot(let snapshot) in updates { known.insert(snapshot.snapshotID) }
-        self.known = known
+        self.base = base
+        var added: Set<Int64> = []
+        for case .addSnapshot(let snapshot) in updates { added.insert(snapshot.snapshotID) }
+        self.added = added
+    }
+
+    private func isKnown(_ snapshot: Int64) -> Bool {
+        added.contains(snapshot) || base?.snapshot(id: snapshot) != nil
     }
 
     func check(_ snapshot: Snapshot, at now: Timestamp) throws(CatalogError) {
         let id = snapshot.snapshotID
         guard id > 0 else { throw CatalogError(.badRequest, "a snapshot id is above 0, not \(id)") }
-        if let parent = snapshot.parentSnapshotID, !known.contains(parent) {
+        if let parent = snapshot.parentSnapshotID, !isKnown(parent) {
             throw CatalogError(
                 .commitFailed, "the parent \(parent) of snapshot \(id) is not there (any more)")
         }
@@ -49,7 +55,7 @@ struct SnapshotCheck: Sendable {
     private static let operations = ["append", "replace", "overwrite", "delete"]
 
     func checkStatistics(of snapshot: Int64, at path: String) throws(CatalogError) {
-        guard known.contains(snapshot) else {
+        guard isKnown(snapshot) else {
             throw CatalogError(.commitFailed, "statistics of snapshot \(snapshot), which is not there (any more)")
         }
         try folders.checkMetadata(path, "the statistics file")

@@ -34,7 +34,7 @@ final class TableForms: Sendable {
         if snapshots == .refs || opening.count <= CatalogLimits.keptFormBytesMax {
             openings.withLock { $0.set(name, opening, cost: opening.count) }
         }
-        return Self.closed(opening, access)
+        return Self.closed(consume opening, access)
     }
 
     /// - Parameter location: nil for a table that is staged.
@@ -61,10 +61,9 @@ final class TableForms: Sendable {
         return text
     }
 
-    private static func closed(_ opening: [UInt8], _ access: TableAccess) -> [UInt8] {
-        var text = opening
-        text.append(utf8: ",")
-        text += JSONValue.object(access.members).serialized().dropFirst()
-        return text
+    private static func closed(_ opening: consuming [UInt8], _ access: TableAccess) -> [UInt8] {
+        opening.append(utf8: ",")
+        opening += JSONValue.object(access.members).serialized().dropFirst()
+        return opening
     }
 }

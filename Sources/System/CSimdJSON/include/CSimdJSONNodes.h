@@ -42,6 +42,22 @@ cnodes *cnodes_create(size_t depth_max);
 /// With 1, `*nodes` is valid until the next call.
 int cnodes_read(cnodes *reader, const uint8_t *json, size_t length, const cnodes_node **nodes, size_t *count);
 
+/// A list among the members of an object that is taken apart element by element.
+typedef struct {
+    const char *name;
+    size_t name_length;
+} cnodes_list;
+
+/// What `cnodes_read_members` finds, in order: a member of the object (`list` is -1: key and value), the beginning of a list
+/// (`count` is 0), or one of its elements. Indices are of `nodes`, which is valid until the return. Returns 0 to end the reading.
+typedef int (*cnodes_visit)(void *context, int list, const cnodes_node *nodes, size_t count);
+
+/// As `cnodes_read`, for an object, and without keeping the nodes of all of it. Of a text that is refused the beginning may
+/// have been visited. A list is what stands at one of `lists`, written without escapes, and is an array.
+int cnodes_read_members(
+    cnodes *reader, const uint8_t *json, size_t length, const cnodes_list *lists, size_t list_count, cnodes_visit visit,
+    void *context);
+
 void cnodes_free(cnodes *reader);
 
 #ifdef __cplusplus
