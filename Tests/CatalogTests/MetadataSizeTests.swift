@@ -31,4 +31,36 @@ import Testing
             }
         }
     }
+
+    @Test(
+        arguments: [
+            (["write.metadata.compression-codec": "gzip"], true), (["write.metadata.compression-codec": "none"], false),
+            ([:], false), (["large": String(repeating: "x", count: CatalogLimits.compressedMetadataBytesMin)], true),
+            (
+                [
+                    "large": String(repeating: "x", count: CatalogLimits.compressedMetadataBytesMin),
+                    "write.metadata.compression-codec": "none",
+                ], false
+            ),
+        ] as [([String: String], Bool)])
+    func `a file is compressed where the table asks for it or does not say and is large`(
+        _ properties: [String: String], _ isCompressed: Bool
+    ) async throws {
+        let fixture = try ServiceFixture()
+        let memory = try await fixture.store(tables: [])
+        let service = try fixture.service(memory)
+        _ = try await service.createTable(
+            fixture.events, try fixture.creation(properties: properties), CatalogService.Request())
+        for number in 0..<3 {
+            let made = try await service.commit(
+                fixture.change(fixture.events, setting: "n", to: "\(number)"), CatalogService.Request()
+            ).file
+            #expect(TableMetadataFile.isCompressed(name: made.location) == isCompressed)
+            let bytes = try await memory.get(try memory.location(of: made.location), range: nil).bytes
+            #expect(bytes.starts(with: [0x1F, 0x8B]) == isCompressed && (bytes == made.json) == !isCompressed)
+            // As another replica reads it.
+            let read = try await fixture.service(memory).loadTable(fixture.events).file
+            #expect(read.metadata == made.metadata && read.json == made.json && read.location == made.location)
+        }
+    }
 }

@@ -26,6 +26,20 @@ import Testing
         }
     }
 
+    @Test(arguments: samples)
+    func `gzip in pieces is gzip, whatever it takes over from an earlier text`(bytes: [UInt8]) throws {
+        let first = try PiecewiseGzip(bytes, starts: [bytes.count / 3, bytes.count / 2])
+        #expect(try Deflate.decompress(first.bytes, limit: bytes.count) == bytes)
+        var changed = Array("a longer beginning".utf8) + bytes + [1, 2, 3]
+        if changed.count > 400_000 { changed[300_000] = 77 }
+        let starts = [18 + bytes.count / 3, 18 + bytes.count / 2]
+        let second = try PiecewiseGzip(changed, starts: starts, after: first)
+        #expect(try Deflate.decompress(second.bytes, limit: changed.count) == changed)
+        #expect(second.bytes == (try PiecewiseGzip(changed, starts: starts)).bytes)
+        let third = try PiecewiseGzip(Array(changed.dropLast(200_000)), after: second)
+        #expect(try Deflate.decompress(third.bytes, limit: changed.count) == changed.dropLast(200_000))
+    }
+
     @Test(arguments: [-1, 12] as [Int32])
     func `a brotli level that does not exist is refused`(level: Int32) {
         #expect(throws: CompressionError.self) {

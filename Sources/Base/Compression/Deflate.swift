@@ -51,6 +51,7 @@ public enum Deflate {
     public static func decompress(
         _ bytes: [UInt8], container: Container = .gzip, limit: Int, trailingBytesMax: Int = 0
     ) throws(CompressionError) -> [UInt8] {
+        if container == .gzip, let text = decompressAtOnce(bytes, limit: limit) { return text }
         var stream = z_stream()
         guard czlib_inflate_init(&stream, container.windowBits) == Z_OK else {
             throw CompressionError(.failed, codec: "deflate", "out of memory")
@@ -90,5 +91,27 @@ public enum Deflate {
                 throw CompressionError(.corrupt, codec: "deflate", "the stream is damaged or cut short")
             }
         }
+    }
+
+    /// A gzip file that is one member and as long as its last bytes say; nil for any other.
+    private static func decompressAtOnce(_ bytes: [UInt8], limit: Int) -> [UInt8]? {
+        let size = bytes.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+        // No byte stands for more than 1,032.
+        guard bytes.count >= 18, size <= limit, size <= bytes.count * 1032 else { return nil }
+        var stream = z_stream()
+        guard czlib_inflate_init(&stream, Container.gzip.windowBits) == Z_OK else { return nil }
+        defer { inflateEnd(&stream) }
+        var isWhole = false
+        let text = [UInt8](unsafeUninitializedCapacity: size) { output, count in
+            bytes.withUnsafeBufferPointer { input in
+                stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
+                stream.avail_in = UInt32(input.count)
+                stream.next_out = output.baseAddress
+                stream.avail_out = UInt32(size)
+                isWhole = inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.avail_in == 0 && stream.avail_out == 0
+                count = size - Int(stream.avail_out)
+            }
+        }
+        return isWhole ? text : nil
     }
 }

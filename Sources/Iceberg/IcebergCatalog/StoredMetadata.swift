@@ -1,3 +1,4 @@
+import Compression
 import IcebergSpec
 import JSONFormat
 import ObjectStore
@@ -8,6 +9,8 @@ public struct StoredMetadata: Sendable {
     public let metadata: TableMetadata
     /// The JSON, uncompressed.
     public let json: [UInt8]
+    /// The file, where it was compressed here: what is written after it takes over what has not changed.
+    public var packed: PiecewiseGzip?
 
     /// Reads `location`, a URI of this store; compressed files too.
     ///
@@ -33,9 +36,33 @@ public struct StoredMetadata: Sendable {
     public static func write(
         _ metadata: TableMetadata, to location: String, in store: any ObjectStore
     ) async throws(CatalogError) -> StoredMetadata? {
-        let json = metadata.serialized()
-        guard try await MetadataObject.write(json, to: location, in: store) else { return nil }
-        return StoredMetadata(location: location, metadata: metadata, json: json)
+        try await write(metadata.written(), to: location, in: store)
+    }
+}
+
+extension StoredMetadata {
+    /// The same of what has been put into its form already, compressed where the name says so.
+    ///
+    /// - Parameter previous: what the table has grown from.
+    public static func write(
+        _ written: WrittenMetadata, to location: String, in store: any ObjectStore,
+        after previous: StoredMetadata? = nil
+    ) async throws(CatalogError) -> StoredMetadata? {
+        guard written.text.count <= Limits.metadataBytesMax else {
+            throw CatalogError(
+                .badRequest,
+                "metadata of \(written.text.count) bytes is above the \(Limits.metadataBytesMax) that a file may have")
+        }
+        var packed: PiecewiseGzip?
+        if TableMetadataFile.isCompressed(name: location) {
+            do throws(CompressionError) {
+                packed = try PiecewiseGzip(written.text, starts: written.starts, after: previous?.packed)
+            } catch {
+                throw CatalogError(.serviceUnavailable, "the metadata could not be compressed: \(error.message)")
+            }
+        }
+        guard try await MetadataObject.write(packed?.bytes ?? written.text, to: location, in: store) else { return nil }
+        return StoredMetadata(location: location, metadata: written.metadata, json: written.text, packed: packed)
     }
 }
 

@@ -47,6 +47,8 @@ package enum CatalogLimits {
     package static let cachedHeadsMax = 10_000
     /// Table metadata kept in memory, by size of the files.
     package static let cachedMetadataBytesMax = 64 << 20
+    /// A metadata file of so much text is compressed unless the table says otherwise.
+    package static let compressedMetadataBytesMin = 1 << 20
     /// Documents of tables kept in memory, ready to be sent; of those with all snapshots the small ones.
     package static let cachedFormsBytesMax = 16 << 20
     package static let keptFormBytesMax = 60 << 10

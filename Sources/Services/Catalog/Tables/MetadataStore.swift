@@ -1,4 +1,5 @@
 import Clocks
+import Compression
 import Failpoints
 import IcebergCatalog
 import IcebergSpec
@@ -8,6 +9,7 @@ import Synchronization
 /// Table metadata files, kept in memory by location: they never change, but may be deleted once nothing names them.
 final class MetadataStore: Sendable {
     private let store: any ObjectStore
+    private let reads = SharedReads<String, StoredMetadata>()
     private let cache = Mutex(BoundedCache<String, StoredMetadata>(costMax: CatalogLimits.cachedMetadataBytesMax))
 
     init(store: any ObjectStore) { self.store = store }
@@ -17,9 +19,7 @@ final class MetadataStore: Sendable {
 
     func read(_ location: String) async throws(CatalogError) -> StoredMetadata {
         if let known = known(location) { return known }
-        let file = try await StoredMetadata.read(location, from: store)
-        remember(file)
-        return file
+        return try await reads.value(location) { () async throws(CatalogError) in try await readPresent(location) }
     }
 
     /// As `read`, but of a file that may have been deleted meanwhile: the store is asked.
@@ -34,14 +34,26 @@ final class MetadataStore: Sendable {
     func write(_ metadata: TableMetadata, after previous: String?) async throws(CatalogError) -> StoredMetadata {
         let number = previous.map { Self.number(of: $0) + 1 } ?? 0
         let folder = metadata.properties["write.metadata.path"] ?? "\(metadata.location)/metadata"
-        let location = "\(folder)/\(Timestamp.pad(number, 5))-\(UUID.random()).metadata.json"
+        let written = metadata.written()
+        let ending = Self.isCompressed(written) ? "gz.metadata.json" : "metadata.json"
+        let location = "\(folder)/\(Timestamp.pad(number, 5))-\(UUID.random()).\(ending)"
+        let base = previous.flatMap { known($0) }
         Failpoint.catalogBeforeMetadataPut.pass()
-        guard let file = try await StoredMetadata.write(metadata, to: location, in: store) else {
+        guard let file = try await StoredMetadata.write(written, to: location, in: store, after: base) else {
             throw CatalogError(.internalError, "two metadata files were given the same random name \(location)")
         }
         Failpoint.catalogAfterMetadataPut.pass()
         remember(file)
         return file
+    }
+
+    /// As the table asks for (`write.metadata.compression-codec`); where it does not say, a large file is compressed.
+    private static func isCompressed(_ written: WrittenMetadata) -> Bool {
+        switch written.metadata.properties["write.metadata.compression-codec"]?.lowercased() {
+        case "gzip": true
+        case nil: written.text.count >= CatalogLimits.compressedMetadataBytesMin
+        default: false
+        }
     }
 
     /// Makes the folder of a staged table's metadata where folders are real: engines that write by path (DuckDB) expect
@@ -75,7 +87,7 @@ final class MetadataStore: Sendable {
 
     private func remember(_ file: StoredMetadata) {
         // The parsed form takes about as much again.
-        cache.withLock { $0.set(file.location, file, cost: file.json.count * 2) }
+        cache.withLock { $0.set(file.location, file, cost: file.json.count * 2 + (file.packed?.bytes.count ?? 0)) }
     }
 
     /// The number that begins a metadata file's name (`00012-….metadata.json`, `v12.metadata.json`); 0 when there is
