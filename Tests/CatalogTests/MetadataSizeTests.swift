@@ -63,4 +63,20 @@ import Testing
             #expect(read.metadata == made.metadata && read.json == made.json && read.location == made.location)
         }
     }
+
+    @Test func `what is kept of tables is bounded by what it takes in memory, not by their files`() async throws {
+        let fixture = try ServiceFixture()
+        let service = try fixture.service(try await fixture.store())
+        let value = String(
+            repeating: "x", count: CatalogLimits.cachedMetadataBytesMax / 4 / CatalogLimits.parsedMetadataFactor)
+        var locations: [String] = []
+        for number in 0..<5 {
+            let table = try TableIdentifier(fixture.namespace, "t\(number)")
+            let creation = try fixture.creation(properties: ["x": value])
+            let made = try await service.createTable(table, creation, CatalogService.Request()).table
+            locations.append(try #require(made).file.location)
+        }
+        #expect(locations.map { service.files.known($0) != nil }.count { $0 } < 4)
+        #expect(service.files.known(try #require(locations.last)) != nil)
+    }
 }

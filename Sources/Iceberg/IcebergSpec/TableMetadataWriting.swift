@@ -12,6 +12,9 @@ public struct WrittenMetadata: Sendable {
 }
 
 extension TableMetadata {
+    /// Of the text it was read from or written as, what its snapshots still are.
+    public var keptTextBytes: Int { snapshots.reduce(0) { $0 + ($1.text?.byteCount ?? 0) } }
+
     /// The UTF-8 of `json`, but for snapshots that were read as text and go as they came.
     public func serialized() -> [UInt8] { writing().text }
 

@@ -45,8 +45,10 @@ package enum CatalogLimits {
     package static let functionBytesMax = 256 << 10
     /// Register heads and decisions kept in memory.
     package static let cachedHeadsMax = 10_000
-    /// Table metadata kept in memory, by size of the files.
-    package static let cachedMetadataBytesMax = 64 << 20
+    /// Table metadata kept in memory, by what it takes there.
+    package static let cachedMetadataBytesMax = 128 << 20
+    /// What metadata that has been taken apart takes, in lengths of its text: of schemas of 50,000 columns, measured.
+    package static let parsedMetadataFactor = 10
     /// A metadata file of so much text is compressed unless the table says otherwise.
     package static let compressedMetadataBytesMin = 1 << 20
     /// Documents of tables kept in memory, ready to be sent; of those with all snapshots the small ones.

@@ -86,8 +86,10 @@ final class MetadataStore: Sendable {
     }
 
     private func remember(_ file: StoredMetadata) {
-        // The parsed form takes about as much again.
-        cache.withLock { $0.set(file.location, file, cost: file.json.count * 2 + (file.packed?.bytes.count ?? 0)) }
+        // Snapshots that are parts of the text take little besides it; the rest has been taken apart.
+        let parsed = file.json.count - file.metadata.keptTextBytes
+        let cost = file.json.count + (file.packed?.bytes.count ?? 0) + parsed * CatalogLimits.parsedMetadataFactor
+        cache.withLock { $0.set(file.location, file, cost: cost) }
     }
 
     /// The number that begins a metadata file's name (`00012-….metadata.json`, `v12.metadata.json`); 0 when there is
