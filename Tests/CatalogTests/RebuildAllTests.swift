@@ -153,6 +153,52 @@ import Testing
         #expect(names(report, "registered") == ["events", "orders 2024", "renamed"])
     }
 
+    @Test func `a table that was moved is registered as it is now, and not as it was left behind`() async throws {
+        let live = try await LiveCatalogTable()
+        try await live.append(0..<10)
+        let move = CatalogService.TableChange(
+            identifier: live.table, requirements: [],
+            updates: [.setLocation("s3://analytics-source/zoo/events"), .setProperties(["moved": "true"])])
+        _ = try await live.service.commit(move, CatalogService.Request())
+        try await live.append(10..<20)
+        #expect(try await rebuild(live)["copies"] == 1)
+        try await loseCatalog(live)
+        let report = try await rebuild(live)
+        #expect(report["registered"] == 1 && report["copies"] == 1)
+        #expect(try await live.ids() == Array(0..<20))
+        #expect(try await rebuild(live)["already-registered"] == 1)
+    }
+
+    @Test func `of two tables with one UUID none is taken for the other, and the report names both`() async throws {
+        let live = try await LiveCatalogTable()
+        try await live.append(0..<10)
+        let metadata = try await live.metadata()
+        let twin = "s3://analytics-source/analytics/a-twin"
+        let bare = try TableMetadata.new(
+            location: twin, schema: metadata.currentSchema, spec: UnboundPartitionSpec(),
+            uuid: try #require(metadata.tableUUID), at: SystemClock().now())
+        _ = try await StoredMetadata.write(bare, to: "\(twin)/metadata/00009-x.metadata.json", in: live.store)
+        let known = try await rebuild(live)
+        #expect(known["registered"] == 0 && known["already-registered"] == 1 && known["copies"] == 1)
+        try await loseCatalog(live)
+        let report = try await rebuild(live)
+        #expect(report["registered"] == 0 && report["refused"] == 2)
+        for decision in report["decisions"]?.array ?? [] {
+            let note = decision["notes"]?.array?.first?.string ?? ""
+            #expect(note.contains("two tables"))
+            #expect(note.contains(twin) == (decision["folder"]?.string?.contains("a-twin") == false))
+        }
+        let file = try #require(
+            report["decisions"]?.array?.first { $0["folder"]?.string?.contains("a-twin") == false }?[
+                "metadata-location"])
+        _ = try await live.ask(.post, "/v1/namespaces", #"{"namespace":["analytics"]}"#)
+        let chosen = try await live.ask(
+            .post, "/v1/namespaces/analytics/register",
+            #"{"name":"events","metadata-location":\#(file.serializedString())}"#)
+        #expect(chosen.status == 200)
+        #expect(try await live.ids() == Array(0..<10))
+    }
+
     @Test func `tables of workers without a catalog service are found`() async throws {
         let live = try await tables()
         let direct = DirectCatalog(store: live.store, bucket: live.fixture.sourceBucket)

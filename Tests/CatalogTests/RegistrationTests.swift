@@ -5,6 +5,7 @@ import IcebergCatalog
 import IcebergSpec
 import JSONFormat
 import ObjectStore
+import Synchronization
 import Testing
 
 @testable import Catalog
@@ -84,6 +85,67 @@ import Testing
         #expect(refused.errorMessage?.contains("is analytics.events now") == true)
         try await service.dropTable(fixture.events, CatalogService.Request())
         #expect(try await register { $0["table-uuid"] = .string(uuid) }.status == 200)
+    }
+
+    /// The commit that makes a table, as clients send it after staging.
+    private func create(_ name: String, uuid: Clocks.UUID?, _ service: CatalogService? = nil) async throws {
+        let updates: [TableUpdate] = [
+            .assignUUID(try #require(uuid)), .upgradeFormatVersion(2),
+            .setLocation("s3://analytics-source/analytics/\(name)"),
+            .addSchema(try Schema(fields: [.required(1, "id", .long)])), .setCurrentSchema(id: -1),
+            .addPartitionSpec(UnboundPartitionSpec()), .setDefaultSpec(id: -1), .addSortOrder(.unsorted),
+            .setDefaultSortOrder(id: -1),
+        ]
+        let change = CatalogService.TableChange(
+            identifier: try TableIdentifier(fixture.namespace, name), requirements: [.create], updates: updates)
+        _ = try await (service ?? self.service).commit(change, CatalogService.Request())
+    }
+
+    private func expectRefused(_ name: String, uuid: Clocks.UUID?) async throws {
+        do {
+            try await create(name, uuid: uuid)
+            Issue.record("\(name) was made")
+        } catch let error as CatalogError {
+            #expect(error.code == .badRequest && error.message.contains("UUID"))
+            // The sender may not know of that table.
+            #expect(!error.message.contains("analytics.events"))
+        }
+    }
+
+    @Test func `a new table takes no UUID that another one has, or had`() async throws {
+        let renamed = try TableIdentifier(fixture.namespace, "renamed")
+        try await expectRefused("twin", uuid: base.tableUUID)
+        try await service.renameTable(fixture.events, to: renamed, CatalogService.Request())
+        try await expectRefused("twin", uuid: base.tableUUID)
+        try await service.dropTable(renamed, CatalogService.Request())
+        try await expectRefused("twin", uuid: base.tableUUID)
+        _ = try await service.undropTable(renamed, CatalogService.Request())
+        _ = try await service.unregisterTable(renamed, CatalogService.Request())
+        try await expectRefused("twin", uuid: base.tableUUID)
+        _ = try await service.reregisterTable(renamed, CatalogService.Request())
+        try await create("other", uuid: .random())
+        #expect(try await service.listTables(in: fixture.namespace).map(\.name) == ["other", "renamed"])
+    }
+
+    @Test func `of two replicas that make tables with one UUID one is refused`() async throws {
+        let uuid = Clocks.UUID.random()
+        try await Interleaving.forEvery(ordersMax: 500) { scheduler in
+            let memory = try await fixture.store(tables: [])
+            let store = SteppedStore(store: memory, scheduler: scheduler)
+            let made = Mutex(0)
+            try await scheduler.run(
+                ["one", "two"].map { name in
+                    {
+                        do {
+                            try await self.create(name, uuid: uuid, try self.fixture.service(store))
+                            made.withLock { $0 += 1 }
+                        } catch let error as CatalogError {
+                            #expect(error.code == .badRequest)
+                        }
+                    }
+                })
+            #expect(made.withLock { $0 } == 1)
+        }
     }
 
     private static let refused: [(String, JSONValue, String)] = [

@@ -13,7 +13,6 @@ package final class CatalogService: Sendable {
     let files: MetadataStore
     let views: ViewStore
     let claims: LocationClaims
-    let uuidClaims: UUIDClaims
     let gate: CommitGate
     let clock: any WallClock
     /// Reads manifest lists and manifests, which never change; those of commits that are being put together too.
@@ -39,7 +38,6 @@ package final class CatalogService: Sendable {
         views = ViewStore(store: warehouse.store)
         loader = ManifestLoader(store: warehouse.store)
         claims = LocationClaims(claims: Claims(registers: registers))
-        uuidClaims = UUIDClaims(claims: Claims(registers: registers))
         gate = CommitGate(warehouse: warehouse, clock: clock, loader: loader)
         let documents = CatalogDocuments(store: warehouse.store, bucket: catalogBucket)
         refusals = Refusals(documents: documents, clock: clock)

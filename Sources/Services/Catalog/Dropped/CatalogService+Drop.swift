@@ -106,7 +106,7 @@ extension CatalogService {
         let state = held.table.state
         do throws(CatalogError) {
             let place = try warehouse.resolve(state.location).place
-            try await claims.claim(place, for: target, uuid: state.tableUUID, head: head)
+            try await claims.claim(place, for: target, uuid: state.tableUUID, as: .known, head: head)
         } catch {
             _ = try await dropped.move(held, to: .dropped)
             throw error

@@ -35,12 +35,8 @@ extension CatalogService {
     ) async throws(CatalogError) -> Table? {
         guard let (state, operation) = try await lastEnd(before: head) else {
             let file = try await newestFile(of: identifier)
-            let uuid = file.metadata.tableUUID?.description
-            return try await uuidClaims.claiming(uuid, for: identifier, head: head) {
-                () async throws(CatalogError) in
-                try await requireNowhereElse(uuid ?? "", identifier)
-                return try await take(file.location, as: identifier, on: head, request)
-            }
+            try await requireNowhereElse(file.metadata.tableUUID?.description ?? "", identifier)
+            return try await take(file.location, as: identifier, on: head, request)
         }
         if operation == "rename" { throw try await renamed(identifier, state) }
         let isDrop = Self.dropOperations.contains(operation)

@@ -82,7 +82,8 @@ extension CatalogService {
         guard let owner = state.owner else { return }
         do {
             let place = try warehouse.resolve(owner.location).place
-            try await claims.claim(place, for: identifier, uuid: owner.uuid, head: head)
+            let use: UUIDClaims.Use? = state.table == nil ? nil : .known
+            try await claims.claim(place, for: identifier, uuid: owner.uuid, as: use, head: head)
         } catch {
             return
         }

@@ -31,6 +31,8 @@ extension CatalogService {
         /// `record`, `claim` or `path`.
         var namedBy: String?
         var uuid: String?
+        /// Where the file says that it lies.
+        var home: String?
         var snapshots: Int?
         var currentSnapshotID: Int64?
         var notes: [String] = []
@@ -46,45 +48,31 @@ extension CatalogService {
     ///
     /// The rules, in this order, for each folder `<location>/metadata`: the newest metadata file that is whole, by the number in the
     /// name, then by the time the file states; only if the file says that it lies there. Its name: what `catalog-name.json`
-    /// beside it says of its UUID, else the claim on the location, else the path. What was dropped stays away. Namespaces are made
-    /// as needed, without the properties they had.
+    /// beside it says of its UUID, else the claim on the location, else the path. What was dropped stays away. Of several folders
+    /// whose files have one UUID, the one is taken that the others became (`settleTwins`). Namespaces are made as needed, without
+    /// the properties they had.
     ///
     /// Each table becomes durable with the first version of its register. Doing it again changes nothing.
     func rebuildAll(_ wanted: RebuildAll, _ request: Request) async throws(CatalogError) -> RebuiltAll {
         // What was remembered of a bucket that is lost is no longer so.
         registers.forgetAll()
         var result = RebuiltAll()
-        var known: [String: TableIdentifier] = [:]
-        var taken: Set<TableIdentifier> = []
-        for table in try await registeredTables() {
-            guard let owner = table.head?.state.owner else {
-                guard table.head == nil else { continue }
-                taken.insert(table.identifier)
-                // It is there and wants recovering, not registering anew under another name.
-                let recorded = try await registers.history(table.chain, limit: CatalogLimits.recoveryEntriesMax)
-                if let owner = recorded.lazy.compactMap(\.state).first?.owner { known[owner.uuid] = table.identifier }
-                continue
-            }
-            known[owner.uuid] = table.identifier
-            taken.insert(table.identifier)
-        }
+        let owners = try await registeredOwners()
+        var taken = owners.taken
         let finder = MetadataFolders(
             store: warehouse.store, foldersMax: CatalogLimits.foldersVisitedMax, depthMax: CatalogLimits.folderDepthMax)
         for bucket in warehouse.buckets.sorted(by: { $0.rawValue < $1.rawValue }) where bucket != registers.bucket {
             let found = try await finder.find(in: bucket)
             result.isComplete = result.isComplete && found.isComplete
             for folder in found.folders {
-                guard var decision = try await decide(folder, wanted) else { continue }
-                if let uuid = decision.uuid, let other = known[uuid], decision.outcome == .registered {
-                    decision.outcome = .known
-                    decision.identifier = other
-                }
-                if decision.outcome == .registered { try await register(&decision, &taken, wanted, &result) }
-                if decision.outcome == .registered, let uuid = decision.uuid, let name = decision.identifier {
-                    known[uuid] = name
-                }
-                result.decisions.append(decision)
+                if let decision = try await decide(folder, wanted) { result.decisions.append(decision) }
             }
+        }
+        try await settleTwins(&result.decisions, owners.known)
+        for index in result.decisions.indices where result.decisions[index].outcome == .registered {
+            var decision = result.decisions[index]
+            try await register(&decision, &taken, wanted, &result)
+            result.decisions[index] = decision
         }
         return result
     }
@@ -117,7 +105,8 @@ extension CatalogService {
         guard let file = best?.file else { return decision }
         decision.kind = file.kind
         decision.metadataLocation = file.location
-        decision.uuid = file.uuid
+        decision.uuid = file.uuid.isEmpty ? nil : file.uuid
+        decision.home = file.home
         decision.snapshots = file.snapshots
         decision.currentSnapshotID = file.currentSnapshotID
         guard let home = place(file.home),

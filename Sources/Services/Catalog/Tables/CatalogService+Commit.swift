@@ -118,7 +118,7 @@ extension CatalogService {
         guard metadata.location != base.location else { return }
         let uuid = metadata.tableUUID?.description ?? ""
         let place = try warehouse.resolve(metadata.location).place
-        try await claims.claim(place, for: identifier, uuid: uuid, head: head)
+        try await claims.claim(place, for: identifier, uuid: uuid, as: .known, head: head)
     }
 
     func settledForCommit(_ chain: RegisterChain) async throws(CatalogError) -> RegisterHead {

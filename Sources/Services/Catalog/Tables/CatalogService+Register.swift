@@ -14,13 +14,8 @@ extension CatalogService {
     ) async throws(CatalogError) -> Table {
         _ = try await namespaceProperties(identifier.namespace)
         let location = try warehouse.resolve(metadataLocation).uri
-        let metadata = try await files.readPresent(location).metadata
-        let head = try await tableHead(identifier)
-        return try await uuidClaims.claiming(metadata.tableUUID?.description, for: identifier, head: head) {
-            () async throws(CatalogError) in
-            try await checkRegistration(of: metadata, as: identifier)
-            return try await registerFile(identifier, location, overwrite: overwrite, request)
-        }
+        try await checkRegistration(of: try await files.readPresent(location).metadata, as: identifier)
+        return try await registerFile(identifier, location, overwrite: overwrite, request)
     }
 
     /// As `registerTable`, of a file that is known to be the table's.
@@ -56,7 +51,7 @@ extension CatalogService {
         try gate.requireOwnFolders(of: file.metadata)
         let uuid = file.metadata.tableUUID?.description ?? ""
         let place = try warehouse.resolve(file.metadata.location).place
-        try await claims.claim(place, for: identifier, uuid: uuid, head: head)
+        try await claims.claim(place, for: identifier, uuid: uuid, as: .known, head: head)
         let state = RegisterState.table(
             TableState(
                 metadataLocation: file.location, tableUUID: uuid, location: file.metadata.location))

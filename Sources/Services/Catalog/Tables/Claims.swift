@@ -18,6 +18,8 @@ struct Claims: Sendable {
         /// The version of the table's register on top of which the claimer is about to write.
         let registerVersion: Int64
         var time: Timestamp
+
+        var isWithdrawn: Bool { time.microseconds == 0 }
     }
 
     /// A claim as it was put, and what it took the place of.

@@ -10,26 +10,29 @@ struct LocationClaims: Sendable {
     static let marker = ".claim"
 
     let claims: Claims
+    private var uuids: UUIDClaims { UUIDClaims(claims: claims) }
     private var registers: RegisterStore { claims.registers }
 
-    /// Claims `place` for a table about to be made, moved or renamed.
+    /// Claims `place` for a table or view about to be made, moved or renamed, and a table's UUID with it.
     ///
-    /// - Throws: `.badRequest` when it lies in another table's location, or another's in it.
-    func claim(_ place: ObjectLocation, for table: TableIdentifier, uuid: String, head: RegisterHead)
-        async throws(CatalogError)
-    {
+    /// - Parameter use: of the UUID; nil for views.
+    /// - Throws: `.badRequest` when it lies in another table's location, or another's in it; as `UUIDClaims.claim`.
+    func claim(
+        _ place: ObjectLocation, for table: TableIdentifier, uuid: String, as use: UUIDClaims.Use?, head: RegisterHead
+    ) async throws(CatalogError) {
         guard !place.key.rawValue.split(separator: "/").contains(Substring(Self.marker)) else {
             throw CatalogError(.badRequest, "a table location must not contain a folder \"\(Self.marker)\"")
         }
         let claim = claims.claim(for: table, uuid: uuid, head: head)
-        let made = try await claims.put(
-            claim, at: try location(of: place.key.rawValue, in: place.bucket), "the location \(place)"
-        ) { overlap(place, $0) }
+        var made: [Claims.Made] = []
         do throws(CatalogError) {
+            if let use, let named = try await uuids.claim(uuid, as: use, for: table, head: head) { made.append(named) }
+            let object = try location(of: place.key.rawValue, in: place.bucket)
+            made.append(try await claims.put(claim, at: object, "the location \(place)") { overlap(place, $0) })
             try await checkAncestors(of: place, for: claim)
             try await checkDescendants(of: place, for: claim)
         } catch {
-            await claims.withdraw(made)
+            for made in made { await claims.withdraw(made) }
             throw error
         }
         await NameRecord(identifier: table, uuid: uuid, isDropped: false, time: claim.time)

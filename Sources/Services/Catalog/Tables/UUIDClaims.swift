@@ -1,38 +1,39 @@
 import IcebergCatalog
 import ObjectStore
 
-/// Keeps two tables from having one UUID: whoever registers metadata claims its UUID first, then looks through all tables. A claim
-/// is the object `uuids/<uuid>`.
+/// Keeps two tables from having one UUID, by which grants, dropped tables and names found again after a loss are told apart: whoever
+/// makes, registers, renames or brings back a table claims its UUID with its location. A claim is the object `uuids/<uuid>`.
 struct UUIDClaims: Sendable {
+    enum Use: Hashable, Sendable {
+        /// Of a table that is made: no other may ever have had it.
+        case new
+        /// Of one that was there before: none but it may have it now.
+        case known
+    }
+
     let claims: Claims
 
-    /// Runs `body` with the UUID claimed for a table about to be made; takes the claim back when that fails.
-    ///
-    /// - Parameter uuid: nil for metadata of version 1 without one: there is nothing to tell tables apart by.
-    /// - Throws: `.alreadyExists` when another table has the claim.
-    func claiming<Value>(
-        _ uuid: String?, for table: TableIdentifier, head: RegisterHead,
-        _ body: () async throws(CatalogError) -> Value
-    ) async throws(CatalogError) -> Value {
-        guard let uuid else { return try await body() }
+    /// - Returns: nil for metadata of version 1 without a UUID: there is nothing to tell tables apart by.
+    /// - Throws: `.badRequest` for a new table, else `.alreadyExists`, when another table has the UUID. Its name is not told: it may be
+    ///   one that the sender may not see.
+    func claim(
+        _ uuid: String, as use: Use, for table: TableIdentifier, head: RegisterHead
+    ) async throws(CatalogError) -> Claims.Made? {
+        guard !uuid.isEmpty else { return nil }
         let object: ObjectLocation
         do throws(ObjectStoreError) {
             object = ObjectLocation(bucket: claims.registers.bucket, key: try ObjectKey("uuids/\(uuid)"))
         } catch {
             throw CatalogError(.badRequest, error.message)
         }
-        let made = try await claims.put(
-            claims.claim(for: table, uuid: uuid, head: head), at: object, "the UUID \(uuid)"
-        ) { other in
-            CatalogError(
-                .alreadyExists,
-                "Cannot register \(table): the table with the UUID \(uuid) is registered as \(other.table)")
+        let refusal =
+            use == .new
+            ? CatalogError(.badRequest, "Cannot make \(table): the UUID \(uuid) is, or was, that of another table")
+            : CatalogError(.alreadyExists, "\(table): there is another table with the UUID \(uuid)")
+        let claim = claims.claim(for: table, uuid: uuid, head: head)
+        if use == .new, let other = try await claims.read(object)?.claim, other.table != table, !other.isWithdrawn {
+            throw refusal
         }
-        do throws(CatalogError) {
-            return try await body()
-        } catch {
-            await claims.withdraw(made)
-            throw error
-        }
+        return try await claims.put(claim, at: object, "the UUID \(uuid)") { _ in refusal }
     }
 }

@@ -147,7 +147,7 @@ extension CatalogService {
         _ metadata: ViewMetadata, for identifier: TableIdentifier, _ head: RegisterHead
     ) async throws(CatalogError) {
         let place = try warehouse.resolve(metadata.location).place
-        try await claims.claim(place, for: identifier, uuid: metadata.viewUUID.description, head: head)
+        try await claims.claim(place, for: identifier, uuid: metadata.viewUUID.description, as: nil, head: head)
     }
 
     /// Makes `file` the view: the register's next version makes it durable.
