@@ -172,3 +172,45 @@ private func silentURL() throws -> (url: String, listener: Int32) {
         await servers.stop()
     }
 }
+
+@Suite struct `Loop for tasks that wait` {
+    @Test func `its tasks, their children and their requests stay on one thread`() async throws {
+        let client = try CurlClient()
+        let servers = try Servers { _, _ in "" }
+        let url = servers.backURL
+        let loop = try WorkLoop()
+        let work: @Sendable (Int) async throws -> Set<UInt> = { number in
+            var threads: Set<UInt> = []
+            for step in 0..<3 {
+                threads.insert(UInt(pthread_self()))
+                async let other = client.send(HTTPRequest(method: .get, target: "\(url)/other"))
+                let answer = try await client.send(HTTPRequest(method: .get, target: "\(url)/\(number)-\(step)"))
+                #expect(String(decoding: answer.body, as: UTF8.self) == "/\(number)-\(step)")
+                _ = try await other
+                #expect(LoopSeat.current?.guest != nil)
+            }
+            threads.insert(UInt(pthread_self()))
+            return threads
+        }
+        let tasks = (0..<50).map { number in Task.detached(executorPreference: loop) { try await work(number) } }
+        var threads: Set<UInt> = []
+        for task in tasks { threads.formUnion(try await task.value) }
+        #expect(threads.count == 1)
+        await servers.stop()
+    }
+
+    @Test func `tasks that outlive it go on elsewhere`() async throws {
+        let gate = AsyncStream<Void>.makeStream()
+        let begun = AsyncStream<Void>.makeStream()
+        var loop: WorkLoop? = try WorkLoop()
+        let task = Task.detached(executorPreference: loop) {
+            begun.continuation.yield()
+            for await _ in gate.stream { break }
+            return LoopSeat.current?.guest == nil
+        }
+        for await _ in begun.stream { break }
+        loop = nil
+        gate.continuation.yield()
+        #expect(await task.value)
+    }
+}

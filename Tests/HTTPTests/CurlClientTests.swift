@@ -21,7 +21,9 @@ struct CurlClientTests {
         #expect(server.requests.first?.head.hasPrefix("GET /a%2Fb?x=1 HTTP/1.1\r\n") == true)
     }
 
-    @Test(arguments: [0, 1, 70_000, 3_000_000]) func `a body of any size arrives unchanged`(count: Int) async throws {
+    @Test(arguments: [0, 1, 49_152, 49_153, 70_000, 3_000_000]) func `a body of any size arrives unchanged`(count: Int)
+        async throws
+    {
         let server = try ScriptedServer { _ in .bytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") }
         defer { server.stop() }
         let body = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
@@ -39,6 +41,18 @@ struct CurlClientTests {
             #expect(request.head.contains("\r\nX-Empty:"))
             #expect(!request.head.contains("Expect"))
         }
+    }
+
+    @Test(arguments: [HTTPMethod.put, .post, .delete])
+    func `a body is called nothing that the request does not call it`(
+        method: HTTPMethod
+    ) async throws {
+        let server = try ScriptedServer { _ in .bytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") }
+        defer { server.stop() }
+        let request = HTTPRequest(method: method, target: server.url + "/", body: [1, 2])
+        #expect(try await client.send(request).status == 200)
+        let sent = try #require(server.requests.first)
+        #expect(sent.head.hasPrefix("\(method) / ") && !sent.head.contains("Content-Type") && sent.body == [1, 2])
     }
 
     @Test func `a connection is used again`() async throws {

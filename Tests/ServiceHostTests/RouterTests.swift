@@ -175,12 +175,15 @@ private func errorType(_ response: HTTPResponse) throws -> String {
         #expect(!pipeline.isShort(request(.post, "/short", body: "\u{1F}\u{8B}")))
     }
 
-    @Test func `reads of short routes with parameters are short`() throws {
+    @Test func `small requests to short routes with parameters are short`() throws {
         var router = sampleRouter()
         router.on(.get, "/short/{name}", isShort: true, ok)
+        router.on(.put, "/short/{name}", isShort: true, ok)
         let pipeline = try pipeline(router: router)
         #expect(pipeline.isShort(request(.get, "/short/a?b=c")))
-        #expect(!pipeline.isShort(request(.get, "/short/a", body: "{}")))
+        #expect(pipeline.isShort(request(.put, "/short/a", body: "{}")))
+        #expect(!pipeline.isShort(request(.put, "/short/a", body: String(repeating: " ", count: 20_000))))
+        #expect(!pipeline.isShort(request(.put, "/short/a", ["Content-Encoding": "gzip"], body: "x")))
         #expect(!pipeline.isShort(request(.get, "/short/a/b")))
         #expect(!pipeline.isShort(request(.post, "/short/a")))
     }

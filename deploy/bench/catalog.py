@@ -367,7 +367,7 @@ table = catalog.load_table(("bench", sys.argv[2]))
 rows = pa.table({"id": pa.array([1, 2], pa.int64()), "name": pa.array(["a", "b"])})
 print("ready", flush=True)
 sys.stdin.readline()
-deadline, done, failed = time.monotonic() + float(sys.argv[3]), 0, 0
+deadline, done, failed, before = time.monotonic() + float(sys.argv[3]), 0, 0, time.process_time()
 while time.monotonic() < deadline:
     try:
         table.append(rows)
@@ -376,31 +376,33 @@ while time.monotonic() < deadline:
         print(type(error).__name__, str(error)[:200], file=sys.stderr)
         failed += 1
         table = catalog.load_table(("bench", sys.argv[2]))
-print(done, failed, flush=True)
+print(done, failed, time.process_time() - before, flush=True)
 """
 
 
 def pyiceberg(catalogs, options):
-    """Appends of two rows by PyIceberg from 4 processes, as it comes."""
-    found = {}
+    """Appends of two rows by PyIceberg from 4 processes, as it comes, and who took processor time for them."""
+    found, processor, seaweed = {}, {}, catalogs[-1]
     for number in range(options.runs):
         for catalog in catalogs:
             catalog.make_table(f"pyiceberg{number}", **{"commit.rebase.enabled": "true"})
-            store = {"s3.endpoint": catalogs[-1].endpoint, "s3.access-key-id": ACCESS_KEY, "s3.secret-access-key": SECRET_KEY, "s3.region": "us-east-1"}
+            store = {"s3.endpoint": seaweed.endpoint, "s3.access-key-id": ACCESS_KEY, "s3.secret-access-key": SECRET_KEY, "s3.region": "us-east-1"}
             arguments = [sys.executable, "-c", PYICEBERG, json.dumps(catalog.pyiceberg() | store), f"pyiceberg{number}", str(options.seconds)]
             processes = [subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(4)]
             for process in processes:
                 assert process.stdout.readline() == "ready\n"
-            started = time.monotonic()
+            started, before = time.monotonic(), [server.processor_seconds() for server in (catalog, seaweed)]
             for process in processes:
                 process.stdin.write("go\n")
                 process.stdin.flush()
-            done, failed = map(sum, zip(*[map(int, process.stdout.readline().split()) for process in processes]))
+            done, failed, clients = map(sum, zip(*[map(float, process.stdout.readline().split()) for process in processes]))
             took = time.monotonic() - started
+            servers = [server.processor_seconds() - seconds for server, seconds in zip((catalog, seaweed), before)]
+            processor.setdefault(catalog.name, []).append([1000 * seconds / max(1, done) for seconds in (clients, *servers)])
             for process in processes:
                 process.wait()
-            found.setdefault(catalog.name, []).append({"per second": done / took, "refused": 0, "failed": failed})
-    return summed(found)
+            found.setdefault(catalog.name, []).append({"per second": done / took, "refused": 0, "failed": int(failed)})
+    return {name: totals | {"processor": [statistics.median(part) for part in zip(*processor[name])]} for name, totals in summed(found).items()}
 
 
 def large(catalogs, options):
@@ -484,6 +486,9 @@ def report(step, found):
         ours, peer = found["ours"], found["SeaweedFS"]
         what = {"clients": "16 clients, commits a second", "appends": "16 clients, appends a second", "pyiceberg": "PyIceberg, 4 processes, appends a second"}
         line(what[step], ours["per second"], peer["per second"], ">= 2", f"refused {ours['refused']} / {peer['refused']}, failed {ours['failed']} / {peer['failed']}")
+        if step == "pyiceberg":
+            for part, (mine, theirs) in zip(("PyIceberg", "the catalog", "SeaweedFS"), zip(ours["processor"], peer["processor"])):
+                line(f"processor of an append: {part}, ms", mine, theirs)
     elif step == "large":
         for name, (took, size) in found.items():
             line(f"10,000 snapshots: {name}, ms", took, None, "< 20", f"{size:,} bytes" if size else "")

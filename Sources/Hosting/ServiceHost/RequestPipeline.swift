@@ -18,7 +18,7 @@ struct RequestPipeline: Sendable {
     let random: any RandomSource
     private let shortTargets: Set<String>
     /// The methods of short work at templates with parameters: of other requests the route need not be found twice.
-    private let shortReads: Set<HTTPMethod>
+    private let shortMethods: Set<HTTPMethod>
     private let decodedBodies: MemoryBudget
     private let requests: MetricFamily<Counter>
     private let refusals: MetricFamily<Counter>
@@ -45,7 +45,7 @@ struct RequestPipeline: Sendable {
         self.clock = clock
         self.random = random
         shortTargets = router.shortTargets
-        shortReads = router.shortReads
+        shortMethods = router.shortMethods
         decodedBodies = MemoryBudget(bytesMax: configuration.limits.bodiesBytesMax)
         requests = metrics.counter(
             "http_requests_total", "Requests answered.", labels: ["method", "route", "status"])
@@ -100,12 +100,12 @@ struct RequestPipeline: Sendable {
 
     /// Whether a request is answered within microseconds of computing. Compressed bodies are not: they can be bombs.
     func isShort(_ request: HTTPRequest) -> Bool {
-        if shortTargets.contains(request.target) {
-            return request.body.count <= Self.shortBodyBytesMax && request.headers["Content-Encoding"] == nil
-                // The first bytes of gzip and zstd, announced by nobody.
-                && request.body.first != 0x1F && request.body.first != 0x28
-        }
-        guard shortReads.contains(request.method), request.body.isEmpty,
+        guard request.body.count <= Self.shortBodyBytesMax, request.headers["Content-Encoding"] == nil,
+            // The first bytes of gzip and zstd, announced by nobody.
+            request.body.first != 0x1F, request.body.first != 0x28
+        else { return false }
+        if shortTargets.contains(request.target) { return true }
+        guard shortMethods.contains(request.method),
             case .route(let route, _) = table.match(request.method, path: request.path)
         else { return false }
         return route.isShort

@@ -63,7 +63,7 @@ package struct Router: Sendable {
     ///   - takesKeyFromURL: a key that may only write may also come as the query parameter `key`.
     ///   - isForAllPages: pages of every origin may load it, whatever `ALLOWED_ORIGINS` says.
     ///   - isShort: with a small body the handler computes for microseconds and never blocks (it may await): it then runs on
-    ///     the thread that received the request. At templates with parameters for requests without a body.
+    ///     the thread that received the request.
     package mutating func on(
         _ method: HTTPMethod, _ template: String, access: RouteAccess = .key, isAudited: Bool? = nil,
         isRateLimited: Bool = true, isQuiet: Bool = false, takesKeyFromURL: Bool = false, isForAllPages: Bool = false,
@@ -113,8 +113,8 @@ package struct Router: Sendable {
         Set(routes.filter { $0.isShort && !$0.template.contains("{") }.map(\.template))
     }
 
-    /// The methods of routes with parameters whose requests are short work, if they have no body.
-    var shortReads: Set<HTTPMethod> {
+    /// The methods of routes with parameters whose requests are short work, if they are small.
+    var shortMethods: Set<HTTPMethod> {
         Set(routes.filter { $0.isShort && $0.template.contains("{") }.map(\.method))
     }
 

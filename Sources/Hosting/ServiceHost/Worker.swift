@@ -51,6 +51,7 @@ package final class Worker: Sendable {
         var reloads: [(name: String, body: @Sendable () async throws -> Void)] = []
         var background: [(name: String, body: @Sendable () async -> Void)] = []
         var client: CurlClient?
+        var workLoop: WorkLoop?
         var ports: [Int] = []
     }
 
@@ -157,6 +158,16 @@ package final class Worker: Sendable {
         return state.withLock { state in
             if state.client == nil { state.client = made }
             return state.client ?? made
+        }
+    }
+
+    /// A thread for tasks that compute little and wait for the HTTP client, made when it is first asked for.
+    package func workLoop() throws(HTTPServerError) -> any TaskExecutor {
+        if let loop = state.withLock({ $0.workLoop }) { return loop }
+        let made = try WorkLoop()
+        return state.withLock { state in
+            if state.workLoop == nil { state.workLoop = made }
+            return state.workLoop ?? made
         }
     }
 

@@ -25,7 +25,7 @@ public protocol LoopGuest: AnyObject {
 /// The place that a loop has for one guest: an HTTP client whose requests come from the loop's own thread.
 ///
 /// Such requests need no other thread: none is woken to send them, and none has to wake the loop when they are answered. For a short
-/// request of a store nearby, these two are a quarter of all the time.
+/// request to a store nearby, these two are a tenth of all the time.
 ///
 /// Belongs to one thread, on which `current` finds it.
 public final class LoopSeat {
@@ -64,6 +64,17 @@ public final class LoopSeat {
     /// Lets the guest do what it can.
     public func run() {
         if let guest, !guest.run() { self.guest = nil }
+    }
+
+    /// Waits until one of `descriptors` is ready, the guest has something to do, or the time is up.
+    ///
+    /// - Parameter milliseconds: negative for as long as it takes.
+    /// - Returns: whether something came, and not for `descriptors` alone, whose `revents` say what did.
+    public func wait(_ descriptors: inout [pollfd], milliseconds: Int32) -> Bool {
+        for index in descriptors.indices { descriptors[index].revents = 0 }
+        if let guest { return guest.wait(&descriptors, milliseconds: milliseconds) }
+        poll(&descriptors, nfds_t(descriptors.count), milliseconds)
+        return false
     }
 
     /// No guest from here on.

@@ -88,13 +88,7 @@ final class EventLoop {
             let timeout = server.timeout
             if timeout >= 0, patience < 0 || timeout < patience { patience = timeout }
         }
-        for index in watched.indices { watched[index].revents = 0 }
-        var isForGuest = false
-        if let guest = seat.guest {
-            isForGuest = guest.wait(&watched, milliseconds: patience)
-        } else {
-            poll(&watched, nfds_t(watched.count), patience)
-        }
+        let isForGuest = seat.wait(&watched, milliseconds: patience)
         if watched[watched.count - 1].revents != 0 { mailbox.clearWakeup() }
         return !isForGuest || patience == 0 || watched.contains { $0.revents != 0 }
     }

@@ -47,6 +47,7 @@ package enum CatalogWorker {
         var harness = CatalogHarness(
             service: service, vending: vending, signer: configuration.signer(clock: worker.clock),
             reports: MetricsReports(metrics: worker.metrics, logger: worker.logger))
+        harness.workLoop = try worker.workLoop()
         harness.isStopping = { [health = worker.health] in !health.isReady }
         harness.costs = try CostSources(prices: configuration.prices, worker: worker)
         TableGauges(metrics: worker.metrics).run(on: worker, service)

@@ -21,6 +21,8 @@ package struct CatalogHarness: Sendable {
         let handler: Handler
         /// Answers what takes no more than a look at the store and memory; nil leaves a call to `handler`.
         var brief: BriefHandler?
+        /// Whether a call computes little and mostly waits for the store: it is then answered on the harness's loop.
+        var isLight: (@Sendable (CatalogCall) -> Bool)?
 
         /// Whether a call changes the catalog; one that only looks is not kept from being repeated.
         var isMutation: Bool { method != .get && method != .head && need.privilege.map { $0 >= .write } ?? true }
@@ -37,6 +39,8 @@ package struct CatalogHarness: Sendable {
     let reports: MetricsReports
     let feed: EventFeed
     let forms = TableForms()
+    /// Where calls that compute little wait for the store; nil for where tasks usually run.
+    package var workLoop: (any TaskExecutor)?
     /// Ends the waiting for events.
     package var isStopping: @Sendable () -> Bool = { false }
 
@@ -77,10 +81,11 @@ package struct CatalogHarness: Sendable {
     /// - Parameter need: what it takes to call it; a row of `RouteAccessTests` says the same.
     func standard(
         _ method: HTTPMethod, _ path: String, _ need: RouteNeed, brief: BriefHandler? = nil,
-        _ handler: @escaping Handler
+        isLight: (@Sendable (CatalogCall) -> Bool)? = nil, _ handler: @escaping Handler
     ) -> Endpoint {
         Endpoint(
-            method: method, path: path, isStandard: true, need: need, parameters: nil, handler: handler, brief: brief)
+            method: method, path: path, isStandard: true, need: need, parameters: nil, handler: handler, brief: brief,
+            isLight: isLight)
     }
 
     /// - Parameter parameters: of the query; a call with another one is refused, since it would be answered as if that did

@@ -38,7 +38,8 @@ extension CatalogHarness {
         let names = template.split(separator: "/").filter { $0.hasPrefix("{") }.map {
             String($0.dropFirst().dropLast())
         }
-        router.on(endpoint.method, template, access: .open, isShort: endpoint.brief != nil) { context in
+        let isShort = endpoint.brief != nil || endpoint.isLight != nil
+        router.on(endpoint.method, template, access: .open, isShort: isShort) { context in
             guard isOpen || !context.caller.isAnonymous else {
                 return CatalogReply.error(
                     CatalogError(.notAuthorized, "a bearer token is needed: \"Authorization: Bearer …\""))
@@ -50,18 +51,18 @@ extension CatalogHarness {
                 principal: String(principal.name.prefix(200)), address: context.clientAddress,
                 requestID: context.requestID)
             let call = CatalogCall(context.request, parameters, rights: Rights(principal: principal, service: service))
-            guard let brief = endpoint.brief else {
-                return await RequestOrigin.$current.withValue(origin) { await respond(endpoint, call, context) }
+            let work: @Sendable () async -> HTTPResponse = {
+                await RequestOrigin.$current.withValue(origin) { await respond(endpoint, call, context) }
             }
+            guard isShort else { return await work() }
             do throws(CatalogError) {
-                if let response = try await brief(call) { return response }
+                if let response = try await endpoint.brief?(call) { return response }
             } catch {
                 return failure(error, context)
             }
             // Away from the thread that serves all connections.
-            return await Task.detached {
-                await RequestOrigin.$current.withValue(origin) { await respond(endpoint, call, context) }
-            }.value
+            let isLight = endpoint.isLight?(call) == true
+            return await Task.detached(executorPreference: isLight ? workLoop : nil, operation: work).value
         }
     }
 

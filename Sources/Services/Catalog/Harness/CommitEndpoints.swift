@@ -6,7 +6,9 @@ import JSONFormat
 extension CatalogHarness {
     var commitEndpoints: [Endpoint] {
         [
-            standard(.post, "namespaces/{namespace}/tables/{table}", .write) { (call) async throws(CatalogError) in
+            standard(
+                .post, "namespaces/{namespace}/tables/{table}", .write, isLight: { isSmall($0) }
+            ) { (call) async throws(CatalogError) in
                 let change = try Self.change(try call.body(), named: try call.table())
                 try await confine(change, call)
                 let table = try await service.commit(change, call.context)
@@ -21,6 +23,15 @@ extension CatalogHarness {
                 return CatalogReply.empty
             },
         ]
+    }
+
+    /// Whether the table of a commit is known, and writing its metadata anew takes a moment.
+    private func isSmall(_ call: CatalogCall) -> Bool {
+        do throws(CatalogError) {
+            return try service.known(try call.table()).map { forms.isReady($0, .all) } ?? false
+        } catch {
+            return false
+        }
     }
 
     private static func transactionNeeds(_ call: CatalogCall) throws(CatalogError) -> [Need] {

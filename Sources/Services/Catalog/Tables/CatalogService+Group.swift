@@ -180,6 +180,14 @@ extension CatalogService {
     private func put(
         _ lists: [(list: Rebase.List, part: Int)], _ metadata: TableMetadata, after previous: String
     ) async -> WrittenFiles {
+        // Most commits have nothing else to write: no task is needed for that.
+        guard !lists.isEmpty else {
+            do throws(CatalogError) {
+                return WrittenFiles(metadata: try await files.writeForCommit(metadata, after: previous))
+            } catch {
+                return WrittenFiles(error: error)
+            }
+        }
         let jobs = [File.metadata(metadata, previous: previous)] + lists.map { File.list($0.list, part: $0.part) }
         let written = await mapConcurrently(jobs, limit: CatalogLimits.commitPutsMax) { await self.put($0) }
         var files = WrittenFiles()

@@ -33,6 +33,12 @@ extension CatalogService {
         return files.known(state.metadataLocation).map { Table(identifier: identifier, head: head, file: $0) }
     }
 
+    /// The table's metadata as this process knows it, which may be out of date; nil when it is not in memory.
+    func known(_ identifier: TableIdentifier) throws(CatalogError) -> StoredMetadata? {
+        let state = registers.remembered(try RegisterChain.table(identifier))?.state.table
+        return state.flatMap { files.known($0.metadataLocation) }
+    }
+
     package func tableExists(_ identifier: TableIdentifier) async throws(CatalogError) -> Bool {
         try await tableHead(identifier).state.table != nil
     }
