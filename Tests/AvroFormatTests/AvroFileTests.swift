@@ -129,6 +129,26 @@ private func write(_ codec: AvroCodec, rows: Int, blockBytes: Int = 1 << 20) thr
             _ = try file.readAllJSON()
         }
     }
+
+    @Test(arguments: [AvroCodec.deflate, .zstandard])
+    func `a block that swells beyond all measure is refused, stored or repeated bytes are not`(codec: AvroCodec) throws
+    {
+        func file(_ content: [UInt8], _ codec: AvroCodec) throws -> [UInt8] {
+            var writer = AvroFileWriter(schema: .bytes(nil), codec: codec, sync: sync, blockBytes: 64 << 20)
+            try writer.append { $0.write(content) }
+            return try writer.finish()
+        }
+        func read(_ bytes: [UInt8]) throws -> Int {
+            var file = try AvroFileReader(bytes)
+            var block = try #require(try file.nextBlock())
+            return try block.decoder.readBytes().count
+        }
+        let large = [UInt8](repeating: 7, count: 24 << 20)
+        #expect(try read(file(large, .null)) == large.count)
+        #expect(try read(file(Array(large.prefix(8 << 20)), codec)) == 8 << 20)
+        let error = #expect(throws: AvroError.self) { try read(file(large, codec)) }
+        #expect(error?.code == .tooLarge)
+    }
 }
 
 @Suite struct AvroIntegerTests {

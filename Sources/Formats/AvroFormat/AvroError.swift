@@ -28,6 +28,10 @@ public struct AvroLimits: Hashable, Sendable {
     public var headerBytesMax = 64 << 20
     /// Bytes of one block once decompressed.
     public var blockBytesMax = 512 << 20
+    /// A block above `unquestionedBlockBytes` may be so many times as long as it is stored: what tells of files does not get near, and a
+    /// few bytes that swell to hundreds of megabytes are an attack.
+    public var blockRatioMax = 64
+    public static let unquestionedBlockBytes = 16 << 20
     /// Objects of a file and items of an array that take no bytes; others are bounded by the bytes that remain.
     public var zeroSizeItemsMax = 1 << 16
     /// A block may hold so many values that take no bytes (nulls of records) for each of its bytes, besides.
@@ -38,4 +42,10 @@ public struct AvroLimits: Hashable, Sendable {
     public static let schemaDepthMax = 64
 
     public init() {}
+
+    /// Bytes that a block of `count` stored bytes may decompress to.
+    func blockBytesMax(stored count: Int) -> Int {
+        let (swollen, overflow) = count.multipliedReportingOverflow(by: blockRatioMax)
+        return min(blockBytesMax, max(Self.unquestionedBlockBytes, overflow ? .max : swollen))
+    }
 }

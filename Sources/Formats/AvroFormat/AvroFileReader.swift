@@ -83,7 +83,7 @@ public struct AvroFileReader: Sendable {
         guard try decoder.readFixed(16).elementsEqual(sync) else {
             throw decoder.corrupt("a block does not end with the file's sync marker")
         }
-        let content = try codec.decompress(stored, limit: limits.blockBytesMax)
+        let content = try codec.decompress(stored, limit: limits.blockBytesMax(stored: stored.count))
         let isEmpty = schema.isZeroSize
         guard count <= Int64(isEmpty ? limits.zeroSizeItemsMax : content.count) - emptyObjects else {
             throw AvroError(.tooLarge, "a block states \(count) objects in \(content.count) bytes")

@@ -16,6 +16,8 @@ public enum Limits {
     public static let partitionFieldsMax = 1_000
     /// Snapshots, entries of the snapshot log, of the metadata log, statistics files, each.
     public static let snapshotsMax = 5_000_000
+    /// Manifests of one snapshot.
+    public static let manifestsMax = 500_000
     /// Table properties, and members of one snapshot summary, each.
     public static let propertiesMax = 100_000
     /// UTF-8 bytes of a column, partition field or reference name.

@@ -18,6 +18,9 @@ public enum ManifestList {
         let plan = try ManifestFilePlan(avro.schema)
         var files: [ManifestFile] = []
         while var block = try avro.nextBlock() {
+            guard files.count + block.count <= Limits.manifestsMax else {
+                throw AvroError(.tooLarge, "a snapshot has at most \(Limits.manifestsMax) manifests")
+            }
             for _ in 0..<block.count { files.append(try plan.read(&block.decoder)) }
             try block.finish()
         }
