@@ -182,6 +182,26 @@ import Testing
         #expect(Self.short(page["events"] ?? .null) == ["namespace  create"])
     }
 
+    @Test func `one principal cannot take the places of all who wait`() async throws {
+        try await makeTables()
+        let next = try #require(try await readJSON("events")["next"]?.string)
+        let (one, other) = (Principal(name: "one", role: .reader), Principal(name: "other", role: .reader))
+        let limit = CatalogLimits.eventWaitersOfOneMax
+        let answers = await withTaskGroup(of: Int.self) { group in
+            for _ in 0...limit {
+                group.addTask { await read("events?after=\(next)&wait=25", as: one).status }
+            }
+            // Whoever finds no place is answered at once.
+            var answers = [await group.next() ?? 0]
+            group.addTask { await read("events?after=\(next)&wait=25", as: other).status }
+            do { try await change(.post, "namespaces", #"{"namespace":["c"]}"#) } catch { Issue.record(error) }
+            for await status in group { answers.append(status) }
+            return answers
+        }
+        #expect(answers.first == 429)
+        #expect(answers.dropFirst().allSatisfy { $0 == 200 } && answers.count == limit + 2, "\(answers)")
+    }
+
     @Test func `a stream goes on from the last event that was read`() async throws {
         try await makeTables()
         let headers: HTTPHeaders = ["Accept": "text/event-stream"]

@@ -17,8 +17,29 @@ struct EventFeed: Sendable {
     private let clock: any MonotonicClock
     private let waiting = Waiting()
 
+    /// The readers who wait, by principal.
     private final class Waiting: Sendable {
-        let count = Mutex(0)
+        private let counts = Mutex<[String: Int]>([:])
+
+        func enter(_ name: String) throws(CatalogError) {
+            let problem = counts.withLock { counts -> String? in
+                let (own, all) = (counts[name] ?? 0, counts.values.reduce(0, +))
+                if all >= CatalogLimits.eventWaitersMax { return "\(all) readers wait for events already" }
+                if own >= CatalogLimits.eventWaitersOfOneMax {
+                    return "\(own) readers of yours wait for events already"
+                }
+                counts[name] = own + 1
+                return nil
+            }
+            if let problem { throw CatalogError(.tooManyRequests, problem) }
+        }
+
+        func leave(_ name: String) {
+            counts.withLock { counts in
+                let left = (counts[name] ?? 1) - 1
+                counts[name] = left > 0 ? left : nil
+            }
+        }
     }
 
     /// - Parameter key: made with the catalog's bucket and lost with it, as the versions are.
@@ -48,15 +69,8 @@ struct EventFeed: Sendable {
     ) async throws(CatalogError) -> Page {
         var page = try await page(from: start, in: scope, limit: limit, rights)
         guard waitMilliseconds > 0, page.events.isEmpty else { return page }
-        let isAdmitted = waiting.count.withLock { count in
-            guard count < CatalogLimits.eventWaitersMax else { return false }
-            count += 1
-            return true
-        }
-        guard isAdmitted else {
-            throw CatalogError(.tooManyRequests, "\(CatalogLimits.eventWaitersMax) readers wait for events already")
-        }
-        defer { waiting.count.withLock { $0 -= 1 } }
+        try waiting.enter(rights.principal.name)
+        defer { waiting.leave(rights.principal.name) }
         let end = clock.nanoseconds() + UInt64(waitMilliseconds) * 1_000_000
         while page.events.isEmpty, clock.nanoseconds() < end, !isStopping() {
             do {
