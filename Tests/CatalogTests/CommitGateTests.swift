@@ -40,6 +40,19 @@ import Testing
         #expect(try await refusal(ofSnapshot: { $0.parentSnapshotID = -1 }) == nil)
     }
 
+    @Test func `a commit adds a bounded number of schemas, specs and orders`() async throws {
+        func schemas(_ count: Int) throws -> [TableUpdate] {
+            try (0..<count).map { number in
+                .addSchema(try Schema(fields: [NestedField.optional(1, "c\(number)", .long)]))
+            }
+        }
+        let most = CatalogLimits.definitionsPerCommitMax
+        #expect(try await refusal(of: try schemas(most)) == nil)
+        let error = try await refusal(of: try schemas(most) + [.addSortOrder(.unsorted)])
+        #expect(error?.code == .badRequest)
+        #expect(error?.message.contains("at most \(most)") == true)
+    }
+
     @Test(arguments: [
         "metadata/snap-7.avro", "/analytics/events/metadata/snap-7.avro", "s3://elsewhere/snap-7.avro",
         "s3://analytics-source/analytics/other/metadata/snap-7.avro", "s3://analytics-source/analytics/events2/x.avro",

@@ -78,6 +78,28 @@ import Testing
         #expect(try await service.loadTable(fixture.events).head.version == 2)
     }
 
+    /// It is damage, not a refusal: once mended, the same request under the same key takes place.
+    @Test func `a commit to a table whose metadata is missing is not made, and can be repeated`() async throws {
+        let memory = try await fixture.store(tables: [fixture.events])
+        let file = try await fixture.service(memory).loadTable(fixture.events).file
+        let place = try memory.location(of: file.location)
+        let bytes = try await memory.get(place, range: nil).bytes
+        try await memory.delete(place.bucket, [place.key])
+        let key = CatalogService.Request(idempotencyKey: "019a8c5e-0000-7000-8000-000000000001")
+        let change = fixture.change(fixture.events, setting: "a")
+        for (request, code) in [(CatalogService.Request(), CatalogError.Code.commitFailed), (key, .serviceUnavailable)]
+        {
+            let error = await #expect(throws: CatalogError.self) {
+                try await fixture.service(memory).commit(change, request)
+            }
+            #expect(error?.code == code)
+            #expect(error?.message.contains("cannot be read") == true)
+        }
+        _ = try await memory.put(place, bytes, condition: .always, contentType: nil)
+        let after = try await fixture.service(memory).commit(change, key)
+        #expect(after.file.metadata.properties["a"] != nil)
+    }
+
     @Test func `a group judged by a state that was remembered is judged again by the newest`() async throws {
         let memory = try await fixture.store(tables: [fixture.events])
         let (stale, other) = (try fixture.service(memory), try fixture.service(memory))

@@ -148,6 +148,10 @@ import Testing
         }
     }
 
+    private static func field(_ transform: String, source: Int64) -> JSONValue {
+        ["field-id": 1000, "source-id": .integer(source), "name": "part", "transform": .string(transform)]
+    }
+
     private static let refused: [(String, JSONValue, String)] = [
         ("last-sequence-number", -1, "-1"),
         ("snapshots", snapshot(sequence: -1), "sequence number"),
@@ -157,6 +161,20 @@ import Testing
         ("snapshots", snapshot("s3://analytics-source/analytics/copy2/snap-1.avro"), "outside"),
         ("snapshots", snapshot("s3://elsewhere/snap-1.avro"), "elsewhere"),
         ("snapshots", snapshot("file:///etc/passwd"), ""),
+        ("last-updated-ms", .integer(Limits.timesMilliseconds.upperBound), "last-updated-ms"),
+        ("partition-specs", [["spec-id": 0, "fields": [field("bucket[4]", source: 99)]]], "99"),
+        ("partition-specs", [["spec-id": 0, "fields": [field("hour", source: 1)]]], "hour"),
+        (
+            "sort-orders",
+            [
+                [
+                    "order-id": 0,
+                    "fields": [
+                        ["source-id": 99, "transform": "identity", "direction": "asc", "null-order": "nulls-first"]
+                    ],
+                ]
+            ], ""
+        ),
         (
             "schemas",
             [

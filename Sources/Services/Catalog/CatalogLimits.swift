@@ -64,6 +64,7 @@ package enum CatalogLimits {
     package static let metadataRemovalMillisecondsMax = 2_000
     package static let namespacePropertiesMax = 1_000
     package static let updatesPerCommitMax = 10_000
+    package static let definitionsPerCommitMax = 100
     package static let tablesPerTransactionMax = 100
     /// How far the time of a new snapshot may lie in the future.
     package static let snapshotAheadMillisecondsMax: Int64 = 15 * 60_000
@@ -90,6 +91,8 @@ package enum CatalogLimits {
     package static let eventWaitSecondsMax = 25
     /// Readers that wait for events of one replica.
     package static let eventWaitersMax = 64
+    /// Of them, those of one principal: one that goes away is only missed at the end of its wait.
+    package static let eventWaitersOfOneMax = 16
     package static let pageSizeMax = 1_000
     /// A claim of a location by a table that does not exist (yet) holds this long.
     package static let locationClaimSeconds: Int64 = 900

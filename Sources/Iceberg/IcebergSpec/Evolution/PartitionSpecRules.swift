@@ -80,3 +80,18 @@ extension SortOrder {
         }
     }
 }
+
+extension TableMetadata {
+    /// Checks what the next data is written by, the default partition spec and sort order, as a commit that sets them would.
+    ///
+    /// - Throws: `.invalid` for sources that the current schema does not have or whose type the transform does not take, and for names
+    ///   that are given twice.
+    public func checkDefaults() throws(IcebergError) {
+        guard let schema = schema(id: currentSchemaID) else { return }
+        if let spec = partitionSpec(id: defaultSpecID) {
+            try spec.check(against: schema)
+            try spec.checkNames(against: schema)
+        }
+        if let order = sortOrder(id: defaultSortOrderID) { try order.check(against: schema) }
+    }
+}

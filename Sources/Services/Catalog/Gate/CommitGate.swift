@@ -28,6 +28,19 @@ struct CommitGate: Sendable {
         guard updates.count <= CatalogLimits.updatesPerCommitMax else {
             throw CatalogError(.badRequest, "a commit has at most \(CatalogLimits.updatesPerCommitMax) updates")
         }
+        // Each is compared with all there are.
+        let definitions = updates.count { update in
+            switch update {
+            case .addSchema, .addPartitionSpec, .addSortOrder: true
+            default: false
+            }
+        }
+        guard definitions <= CatalogLimits.definitionsPerCommitMax else {
+            throw CatalogError(
+                .badRequest,
+                "a commit adds at most \(CatalogLimits.definitionsPerCommitMax) schemas, partition specs and sort orders, not \(definitions)"
+            )
+        }
         var admitted: [TableUpdate] = []
         for update in updates {
             switch update {

@@ -1,5 +1,6 @@
 import IcebergCatalog
 import IcebergSpec
+import IcebergTable
 
 /// Whether a manifest that a snapshot adds holds what its list says, and nothing that would mislead readers.
 struct ManifestCheck: Sendable {
@@ -79,7 +80,7 @@ struct ManifestCheck: Sendable {
         var counts: [ManifestEntry.Status: (files: Int64, rows: Int64)] = [:]
         for entry in entries {
             counts[entry.status, default: (0, 0)].files += 1
-            counts[entry.status, default: (0, 0)].rows &+= entry.file.recordCount
+            counts[entry.status, default: (0, 0)].rows.addClamped(entry.file.recordCount)
         }
         return counts
     }

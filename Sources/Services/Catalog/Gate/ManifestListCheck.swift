@@ -1,5 +1,6 @@
 import IcebergCatalog
 import IcebergSpec
+import IcebergTable
 
 /// Whether a new snapshot's manifest list fits its table and its parent: by the lists alone, whatever the manifests hold.
 struct ManifestListCheck: Sendable {
@@ -57,7 +58,7 @@ struct ManifestListCheck: Sendable {
         guard snapshot.operation == "append", let parent, (files + parent).allSatisfy(\.isCounted) else { return }
         for content in [ManifestFile.Content.data, .deletes] {
             let own = files.filter { $0.content == content && carried[$0.path] == nil }
-            let added = own.reduce(Int64(0)) { $0 &+ ($1.addedFilesCount ?? 0) }
+            let added = own.reduce(Int64(0)) { $0.addingClamped($1.addedFilesCount ?? 0) }
             let (before, after) = (Self.live(parent, content), Self.live(files, content))
             guard after >= before, after - before <= added else {
                 throw CatalogError(
@@ -71,7 +72,7 @@ struct ManifestListCheck: Sendable {
     static func live(_ files: [ManifestFile], _ content: ManifestFile.Content) -> Int64 {
         files.reduce(0) { total, file in
             guard file.content == content else { return total }
-            return total &+ (file.addedFilesCount ?? 0) &+ (file.existingFilesCount ?? 0)
+            return total.addingClamped(file.addedFilesCount ?? 0).addingClamped(file.existingFilesCount ?? 0)
         }
     }
 

@@ -1,5 +1,6 @@
 import IcebergCatalog
 import IcebergSpec
+import IcebergTable
 
 /// Whether the counters of a snapshot's summary are what its manifest list says. Engines answer counts from them.
 struct SummaryCheck: Sendable {
@@ -39,7 +40,8 @@ struct SummaryCheck: Sendable {
             "total-data-files": ManifestListCheck.live(files, .data),
             "total-delete-files": ManifestListCheck.live(files, .deletes),
             "total-records": files.reduce(0) { total, file in
-                file.content == .data ? total &+ (file.addedRowsCount ?? 0) &+ (file.existingRowsCount ?? 0) : total
+                guard file.content == .data else { return total }
+                return total.addingClamped(file.addedRowsCount ?? 0).addingClamped(file.existingRowsCount ?? 0)
             },
         ]
     }

@@ -131,7 +131,11 @@ extension CatalogService {
             return try await files.read(state.metadataLocation)
         } catch {
             if error.code == .notFound, try await settledForCommit(head.chain).version != head.version { return nil }
-            throw Self.notCommitted(error)
+            // Damage, which `recover` may mend: no refusal of what was asked for.
+            let isDamaged = error.code == .notFound || error.code == .badRequest
+            throw Self.notCommitted(
+                isDamaged
+                    ? CatalogError(.internalError, "the table's metadata cannot be read: \(error.message)") : error)
         }
     }
 

@@ -138,11 +138,19 @@ extension CommitGate {
     /// - Throws: `.badRequest`.
     fileprivate func check(registered metadata: TableMetadata) throws(CatalogError) {
         for schema in metadata.schemas { try SchemaCheck.check(schema) }
+        do { try metadata.checkDefaults() } catch { throw CatalogError(error) }
         guard metadata.lastSequenceNumber >= 0 else {
             throw CatalogError(
                 .badRequest, "last-sequence-number is \(metadata.lastSequenceNumber); allowed is 0 and above")
         }
         let limit = clock.now().milliseconds + CatalogLimits.snapshotAheadMillisecondsMax
+        guard metadata.lastUpdatedMilliseconds <= limit else {
+            throw CatalogError(
+                .badRequest,
+                "last-updated-ms is \(metadata.lastUpdatedMilliseconds), more than "
+                    + "\(CatalogLimits.snapshotAheadMillisecondsMax / 60_000) minutes ahead of this clock: every later commit would be refused"
+            )
+        }
         for snapshot in metadata.snapshots {
             let id = snapshot.snapshotID
             guard id > 0 else { throw CatalogError(.badRequest, "a snapshot id is above 0, not \(id)") }
