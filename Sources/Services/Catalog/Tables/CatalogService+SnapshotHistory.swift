@@ -7,6 +7,14 @@ extension CatalogService {
     enum RollbackTarget: Sendable {
         case snapshot(Int64)
         case time(Timestamp)
+
+        /// For people: behind "no snapshot".
+        var name: String {
+            switch self {
+            case .snapshot(let id): "\(id)"
+            case .time(let time): "that was current at \(time.rfc3339())"
+            }
+        }
     }
 
     package static let retentionDays = 7.0
@@ -52,7 +60,7 @@ extension CatalogService {
         case .time(let time): snapshot = metadata.snapshot(asOf: time)
         }
         guard let snapshot else {
-            throw CatalogError(.notFound, "\(identifier) has no such snapshot (any more)")
+            throw CatalogError(.notFound, "\(identifier) has no snapshot \(target.name) (any more)")
         }
         guard Self.isAncestor(snapshot.snapshotID, in: metadata) else {
             throw CatalogError(.badRequest, "snapshot \(snapshot.snapshotID) is not in the history of \"main\"")
