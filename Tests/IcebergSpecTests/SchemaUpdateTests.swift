@@ -107,6 +107,20 @@ struct SchemaUpdateTests {
         ),
     ]
 
+    @Test func `what is said of a column is set and taken away, also within a struct`() throws {
+        var update = try Self.update()
+        try update.setDoc("price", "in cents")
+        try update.setDoc("where.lat", "north of the equator")
+        try update.add("note", .string, doc: "a note")
+        try update.setDoc("note", nil)
+        let schema = try update.schema()
+        #expect(schema.field(named: "price")?.doc == "in cents")
+        #expect(schema.field(named: "where.lat")?.doc == "north of the equator")
+        #expect(schema.field(named: "note")?.doc == nil)
+        #expect(throws: IcebergError.self) { try update.setDoc("tags.element", "no column") }
+        #expect(throws: IcebergError.self) { try update.setDoc("nope", "no column") }
+    }
+
     @Test(arguments: refused.map(\.0))
     func `what would break reading is refused`(_ name: String) throws {
         var update = try Self.update()

@@ -165,6 +165,32 @@ import Testing
     }
 }
 
+@Suite struct ReferenceChangeTests {
+    @Test func `a reference is put on another snapshot, whatever its kind`() async throws {
+        var table = try TestTable()
+        var ids: [Int64] = []
+        for index in 0..<3 { ids.append(try await table.append(table.file("f\(index)")).snapshotID) }
+        try table.change(try TableChange.createBranch("b", at: ids[0], on: table.metadata))
+        try table.change(
+            try TableChange.createTag(
+                "t", at: ids[2], retention: Retention(maxReferenceAgeMilliseconds: 7), on: table.metadata))
+        for name in ["b", "t"] {
+            let change = try TableChange.replaceReference(name, with: ids[1], on: table.metadata)
+            try table.change(change)
+            #expect(table.metadata.references[name]?.snapshotID == ids[1])
+            // It has moved meanwhile.
+            #expect(throws: RequirementFailure.self) {
+                for requirement in change.requirements { try requirement.check(against: table.metadata) }
+            }
+        }
+        #expect(table.metadata.references["b"]?.kind == .branch && table.metadata.references["t"]?.kind == .tag)
+        #expect(table.metadata.references["t"]?.maxReferenceAgeMilliseconds == 7)
+        for (name, id) in [("none", ids[0]), ("b", 77)] {
+            #expect(throws: TableError.self) { try TableChange.replaceReference(name, with: id, on: table.metadata) }
+        }
+    }
+}
+
 @Suite struct ExpireSnapshotsTests {
     @Test func `age, count and references decide what stays`() async throws {
         var table = try TestTable()

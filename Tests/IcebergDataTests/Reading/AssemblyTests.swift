@@ -30,6 +30,20 @@ import Testing
         #expect(batch.prefix(7).rowCount == 7)
     }
 
+    @Test(arguments: 1...20) func `columns of a batch are picked in any order`(seed: UInt64) async throws {
+        var source = RandomRows(seed: seed + 3000)
+        let fields = source.fields(4)
+        let rows = (0..<20).map { _ in source.row(fields) }
+        let table = StoredTable()
+        let file = try await table.write("a.parquet", fields, rows)
+        let parquet = try await StoredParquetFile(file.path, size: file.fileSizeBytes, store: table.store)
+        let batch = try await BatchReader(parquet, fields: fields, names: nil).batch(rowGroup: 0)
+        let kept = fields.indices.filter { _ in source.chance(60) }.reversed()
+        let picked = try batch.selecting(ids: kept.map { fields[$0].id })
+        #expect((0..<picked.rowCount).map { picked.row($0) } == rows.map { row in kept.map { row[$0] } })
+        #expect(throws: DataError.self) { try batch.selecting(ids: [fields[0].id, 1 << 20]) }
+    }
+
     @Test(arguments: 1...40) func `a column left out does not change the others`(seed: UInt64) async throws {
         var source = RandomRows(seed: seed + 2000)
         let fields = source.fields(5)
