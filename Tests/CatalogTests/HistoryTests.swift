@@ -193,6 +193,9 @@ import Testing
             }
             // Whoever finds no place is answered at once.
             var answers = [await group.next() ?? 0]
+            let stream = await read("events?after=\(next)", headers: ["Accept": "text/event-stream"], as: one)
+            #expect(stream.status == 200, "EventSource gives up at any other")
+            #expect(String(decoding: stream.body, as: UTF8.self).hasPrefix("retry: 10000\n"))
             group.addTask { await read("events?after=\(next)&wait=25", as: other).status }
             do { try await change(.post, "namespaces", #"{"namespace":["c"]}"#) } catch { Issue.record(error) }
             for await status in group { answers.append(status) }

@@ -10,6 +10,8 @@ struct EventFeed: Sendable {
         /// Each with how far the reader has come with it.
         var events: [(change: RecordedChange, cursor: EventCursor)] = []
         var cursor: EventCursor
+        /// Whether the reader had to be sent away without waiting.
+        var isCrowded = false
     }
 
     private let service: CatalogService
@@ -60,16 +62,23 @@ struct EventFeed: Sendable {
     /// What came after `start`, as soon as there is something.
     ///
     /// - Parameters:
+    ///   - refusesCrowd: whether too many readers are an error. Else the page says so.
     ///   - isStopping: asked while waiting.
     /// - Throws: `.tooManyRequests` when too many wait already; `.unprocessable` for too many registers; `.badRequest` for the
     ///   cursor of another catalog.
     func next(
-        from start: Start, in scope: RecordScope, limit: Int, waitMilliseconds: Int, _ rights: Rights,
-        isStopping: @Sendable () -> Bool
+        from start: Start, in scope: RecordScope, limit: Int, waitMilliseconds: Int, refusesCrowd: Bool,
+        _ rights: Rights, isStopping: @Sendable () -> Bool
     ) async throws(CatalogError) -> Page {
         var page = try await page(from: start, in: scope, limit: limit, rights)
         guard waitMilliseconds > 0, page.events.isEmpty else { return page }
-        try waiting.enter(rights.principal.name)
+        do {
+            try waiting.enter(rights.principal.name)
+        } catch {
+            guard !refusesCrowd else { throw error }
+            page.isCrowded = true
+            return page
+        }
         defer { waiting.leave(rights.principal.name) }
         let end = clock.nanoseconds() + UInt64(waitMilliseconds) * 1_000_000
         while page.events.isEmpty, clock.nanoseconds() < end, !isStopping() {

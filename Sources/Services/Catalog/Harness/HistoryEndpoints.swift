@@ -50,8 +50,8 @@ extension CatalogHarness {
         let wait = try call.number("wait", in: 0...CatalogLimits.eventWaitSecondsMax)
         let page = try await feed.next(
             from: try call.eventStart(), in: try call.scope(), limit: limit,
-            waitMilliseconds: (wait ?? (isStream ? CatalogLimits.eventWaitSecondsMax : 0)) * 1_000, call.rights,
-            isStopping: isStopping)
+            waitMilliseconds: (wait ?? (isStream ? CatalogLimits.eventWaitSecondsMax : 0)) * 1_000,
+            refusesCrowd: !isStream, call.rights, isStopping: isStopping)
         var response = isStream ? Self.stream(page) : Self.list(page)
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -64,7 +64,8 @@ extension CatalogHarness {
 
     /// A stream that ends: the browser's `EventSource`, and others like it, ask for the next part with `Last-Event-ID`.
     private static func stream(_ page: EventFeed.Page) -> HTTPResponse {
-        var text = "retry: 1000\n\n"
+        // `EventSource` gives up at any status but 200: who finds no place among those who wait comes back later.
+        var text = "retry: \(page.isCrowded ? 10_000 : 1_000)\n\n"
         for (index, event) in page.events.enumerated() {
             // A long cursor stands at the last event alone; whoever is cut off before it reads these again.
             if event.cursor.count <= 64 || index == page.events.count - 1 { text += "id: \(event.cursor.text)\n" }
