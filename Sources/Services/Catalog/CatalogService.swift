@@ -52,13 +52,13 @@ package final class CatalogService: Sendable {
 
         /// - Parameters:
         ///   - fingerprint: what tells this request from others with the same key, which are refused then.
-        ///   - refusedRequest: the other request that was refused with the key.
+        ///   - refusal: see `IdempotencyKey.refusal`.
         package init(
-            idempotencyKey: String? = nil, fingerprint: String? = nil, refusedRequest: String? = nil,
+            idempotencyKey: String? = nil, fingerprint: String? = nil, refusal: CatalogError? = nil,
             origin: RequestOrigin? = RequestOrigin.current
         ) {
             self.idempotencyKey = idempotencyKey.map {
-                IdempotencyKey(name: $0, fingerprint: fingerprint, refusedRequest: refusedRequest)
+                IdempotencyKey(name: $0, fingerprint: fingerprint, refusal: refusal)
             }
             self.origin = origin
         }

@@ -57,8 +57,10 @@ extension CatalogService {
         from source: Securable, to destination: Securable, _ request: Request,
         _ move: () async throws(CatalogError) -> Void
     ) async throws(CatalogError) {
-        guard try await !grants().table.uuids(of: source).isEmpty else { return try await move() }
-        let place = try await place(of: source)
+        guard try await !grants().table.uuids(of: source).isEmpty, let uuid = try await uuid(of: source) else {
+            return try await move()
+        }
+        let place = GrantTable.Place(object: source, uuid: uuid)
         let other = GrantTable.Place(object: destination, uuid: place.uuid)
         // A version of its own even if nothing is new: who takes away what an earlier move left there sees that he is late.
         _ = try await changeGrants("move-grants", onto: nil, request, isEmptyChangeMade: true) { table in

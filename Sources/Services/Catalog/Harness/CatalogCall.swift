@@ -12,8 +12,8 @@ struct CatalogCall: Sendable {
     /// What the sender may do. What the route needs has been checked; lists are filtered by it, and bodies that lead to more
     /// than the route's need says are held to it.
     let rights: Rights
-    /// The other request that was refused with the key of this one.
-    var refusedRequest: String?
+    /// What the request was refused with; see `IdempotencyKey.refusal`.
+    var refusal: CatalogError?
 
     init(_ request: HTTPRequest, _ parameters: [String: String], rights: Rights) {
         self.request = request
@@ -36,8 +36,7 @@ struct CatalogCall: Sendable {
     /// What the service is to know besides the content.
     var context: CatalogService.Request {
         guard let key = request.headers["Idempotency-Key"] else { return CatalogService.Request() }
-        return CatalogService.Request(
-            idempotencyKey: key, fingerprint: request.fingerprint, refusedRequest: refusedRequest)
+        return CatalogService.Request(idempotencyKey: key, fingerprint: request.fingerprint, refusal: refusal)
     }
 
     /// The key that repeats of this request carry too; it is checked before any handler is called.

@@ -109,13 +109,33 @@ package struct CatalogHarness: Sendable {
         if let allowed = endpoint.parameters { try call.requireParameters(among: allowed) }
         guard endpoint.isMutation, let key = try call.idempotencyKey() else { return try await endpoint.handler(call) }
         let request = (name: "\(call.request.method) \(call.request.path)", fingerprint: call.request.fingerprint)
-        var call = call
-        call.refusedRequest = try await service.refusals.replay(key, of: request)
+        if let refusal = try await service.refusals.refusal(key, of: request) {
+            return try await answer(endpoint, call, refusedWith: refusal)
+        }
         do {
             return try await endpoint.handler(call)
         } catch {
-            await service.refusals.keep(error, key, of: request)
-            throw error
+            guard error.status < 500, !IdempotencyKey.isReuse(error) else { throw error }
+            // What is in its way may be its own effect: another attempt at this very request, at another replica.
+            do throws(CatalogError) {
+                return try await answer(endpoint, call, refusedWith: error)
+            } catch {
+                await service.refusals.keep(error, key, of: request)
+                throw error
+            }
+        }
+    }
+
+    /// Answers a call that was refused: as what it did, when another attempt at it took place; else with the refusal.
+    private func answer(
+        _ endpoint: Endpoint, _ call: CatalogCall, refusedWith refusal: CatalogError
+    ) async throws(CatalogError) -> HTTPResponse {
+        var repeated = call
+        repeated.refusal = refusal
+        do {
+            return try await endpoint.handler(repeated)
+        } catch {
+            throw error.status < 500 ? refusal : error
         }
     }
 

@@ -8,9 +8,9 @@ package struct IdempotencyKey: Hashable, Sendable {
     let name: String
     /// What tells requests apart; nil where nobody knows: in entries of older releases, and of callers inside this program.
     let fingerprint: String?
-    /// The other request, by method and path, that was refused with this key: then this one is nothing but a repeat of what
-    /// a register holds, or is refused.
-    var refusedRequest: String?
+    /// What this request was refused with, or that the key is that of another one, which was refused: it takes no effect any
+    /// more, but is answered as a repeat of what a register holds.
+    var refusal: CatalogError?
 
     /// Refuses a request whose key was used by another one before.
     ///

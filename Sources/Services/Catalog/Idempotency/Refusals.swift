@@ -6,7 +6,8 @@ import ObjectStore
 /// What requests with an `Idempotency-Key` were refused with, so that a repeat is refused the same way, by any replica,
 /// even if it could take place by now. (What was done is known from the registers, which keep the key.)
 ///
-/// A refusal is the object `idempotency/<key>` in the catalog bucket. Only final ones are kept: a commit that lost a
+/// What a register says counts before a refusal: of attempts under way at the same time one may do what the other finds in
+/// its way. A refusal is the object `idempotency/<key>` in the catalog bucket. Only final ones are kept: a commit that lost a
 /// race, a failure, or missing rights may be tried again.
 struct Refusals: Sendable {
     static let prefix = "idempotency/"
@@ -14,19 +15,21 @@ struct Refusals: Sendable {
     let documents: CatalogDocuments
     let clock: any WallClock
 
-    /// Throws what a request with this key was refused with before.
+    /// What a request with this key was refused with before; nil when it was not.
     ///
     /// - Parameter request: method and path, and what tells it from others of the same: a key belongs to one request.
-    /// - Returns: when it was another request that was refused, method and path of that one. What came first is not known here:
-    ///   a request that succeeded, of which this may be a repeat, is in a register.
-    func replay(_ key: UUID, of request: (name: String, fingerprint: String)) async throws(CatalogError) -> String? {
+    func refusal(
+        _ key: UUID, of request: (name: String, fingerprint: String)
+    ) async throws(CatalogError) -> CatalogError? {
         guard let known = try await documents.read(Self.prefix + key.description),
             let (refused, error, time) = Self.parse(known.json), clock.now().milliseconds - time < Self.lifetime
         else { return nil }
         // Refusals that older releases kept have no fingerprint.
         let fingerprint = known.json["fingerprint"]?.string ?? request.fingerprint
-        guard refused == request.name, fingerprint == request.fingerprint else { return refused }
-        throw error
+        guard refused == request.name, fingerprint == request.fingerprint else {
+            return IdempotencyKey.reused(for: refused)
+        }
+        return error
     }
 
     /// Keeps a refusal. Best effort: without it a repeat is judged anew.

@@ -92,7 +92,7 @@ extension CatalogService {
     /// The namespace may have been dropped while something was made in it; then that gives way.
     func undoWithoutNamespace(_ identifier: TableIdentifier, _ made: RegisterHead) async throws(CatalogError) {
         guard try await namespaceHead(identifier.namespace).state == .absent else { return }
-        _ = try await registers.advance(made, to: .absent, operation: "undo-create")
+        _ = try await registers.advance(made, to: .absent, operation: RegisterEntry.undoing.creation)
         throw Self.noSuchNamespace(identifier.namespace)
     }
 

@@ -67,7 +67,7 @@ extension CatalogService {
         do {
             try await requireEmpty(name)
         } catch {
-            _ = try await registers.advance(ended.made, to: ended.last.state, operation: "restore")
+            _ = try await registers.advance(ended.made, to: ended.last.state, operation: RegisterEntry.undoing.end)
             throw error
         }
     }
@@ -181,7 +181,7 @@ extension CatalogService {
 
     private func undoWithoutParent(_ name: NamespaceName, _ made: RegisterHead) async throws(CatalogError) {
         guard let parent = name.parent, try await namespaceHead(parent).state == .absent else { return }
-        _ = try await registers.advance(made, to: .absent, operation: "undo-create")
+        _ = try await registers.advance(made, to: .absent, operation: RegisterEntry.undoing.creation)
         throw Self.noParent(parent)
     }
 }

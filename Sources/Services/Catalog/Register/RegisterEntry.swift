@@ -51,6 +51,10 @@ package struct RegisterEntry: Hashable, Sendable {
     /// Who sent these requests.
     let origins: [RequestOrigin]
 
+    /// Operations that take back the version before them, whose request was refused for what came to light after it.
+    static let undoing = (creation: "undo-create", end: "restore")
+    var undoes: Bool { operation == Self.undoing.creation || operation == Self.undoing.end }
+
     /// Several registers changed by one decision: each names it, none counts before it is taken.
     struct PendingTransaction: Hashable, Sendable {
         let id: UUID

@@ -14,26 +14,28 @@ extension RegisterStore {
     /// The version that the request with this key had a part in, within the time that clients may count on and the newest
     /// versions (`idempotencyEntriesMax`); nil when there is none. Reads what this process has not seen, some at a time.
     ///
-    /// - Throws: `.badRequest` when another request had a part in it with this key, or none had and another one was refused
-    ///   with it.
+    /// - Throws: `.badRequest` when another request had a part in it with this key; the key's refusal when there is no such
+    ///   version.
     func change(
         madeBy idempotencyKey: IdempotencyKey, upTo head: RegisterHead
     ) async throws(CatalogError) -> (version: Int64, entry: RegisterEntry)? {
-        if let made = try await search(idempotencyKey, upTo: head) { return made }
-        if let refused = idempotencyKey.refusedRequest { throw IdempotencyKey.reused(for: refused) }
+        if let found = try await search(madeBy: idempotencyKey, upTo: head) { return found }
+        if let refusal = idempotencyKey.refusal { throw refusal }
         return nil
     }
 
     private func search(
-        _ idempotencyKey: IdempotencyKey, upTo head: RegisterHead
+        madeBy idempotencyKey: IdempotencyKey, upTo head: RegisterHead
     ) async throws(CatalogError) -> (version: Int64, entry: RegisterEntry)? {
         let oldest = clock.now().milliseconds - Int64(CatalogLimits.idempotencyMinutes) * 60_000
         let last = max(0, head.version - Int64(CatalogLimits.idempotencyEntriesMax))
         var version = head.version
+        var later: RegisterEntry?
         while version > last {
             let next = max(last, version - Int64(CatalogLimits.idempotencyReadsMax))
             for (version, known) in try await entries(head, stride(from: version, to: next, by: -1)) {
                 guard let known, known.time.milliseconds >= oldest else { return nil }
+                defer { later = known }
                 guard let used = known.idempotencyKeys.first(where: { $0.name == idempotencyKey.name }) else {
                     continue
                 }
@@ -41,6 +43,7 @@ extension RegisterStore {
                     guard try await decision(of: transaction.id) == .committed else { continue }
                 }
                 try idempotencyKey.requireSameRequest(as: used)
+                guard later?.undoes != true else { continue }
                 return (version, known)
             }
             version = next

@@ -26,6 +26,7 @@ extension RegisterStore {
         origins: [RequestOrigin], in transaction: UUID? = nil
     ) async throws(CatalogError) -> AdvanceOutcome {
         precondition(head.undecided == nil, "a register is advanced from a settled head")
+        for key in idempotencyKeys { if let refusal = key.refusal { throw refusal } }
         let entry = RegisterEntry(
             id: UUID.random(), time: clock.now(), operation: operation, state: state,
             transaction: transaction.map { RegisterEntry.PendingTransaction(id: $0, before: head.state) },

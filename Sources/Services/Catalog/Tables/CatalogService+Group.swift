@@ -40,7 +40,7 @@ extension CatalogService {
             do throws(CatalogError) {
                 // Creating the version after the one remembered proves that it was the newest: it need not be looked for, but
                 // for repeats that may be refused without such a proof.
-                let isProved = open.allSatisfy { group[$0].request.idempotencyKey?.refusedRequest == nil }
+                let isProved = open.allSatisfy { group[$0].request.idempotencyKey?.refusal == nil }
                 let remembered = attempt == 0 && isProved ? registers.remembered(chain) : nil
                 let settled = try await self.attempt(group, open, chain, remembered)
                 outcomes.merge(settled) { first, _ in first }

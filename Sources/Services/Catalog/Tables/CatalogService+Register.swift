@@ -14,6 +14,11 @@ extension CatalogService {
     ) async throws(CatalogError) -> Table {
         _ = try await namespaceProperties(identifier.namespace)
         let location = try warehouse.resolve(metadataLocation).uri
+        if request.idempotencyKey != nil {
+            // What came after it may have left the file behind, or the table a name.
+            let head = try await registers.settledHead(try RegisterChain.table(identifier))
+            if let done = try await repeated(identifier, head, request) { return done }
+        }
         try await checkRegistration(of: try await files.readPresent(location).metadata, as: identifier)
         return try await registerFile(identifier, location, overwrite: overwrite, request)
     }
