@@ -246,4 +246,49 @@ import Testing
         try await registers().trim(chain, retention)
         #expect(try await registers().guide(chain) == RegisterGuide(newest: 150, trimmed: isTrimmed ? 50 : 0))
     }
+
+    private func put(_ name: String, _ text: String) async throws {
+        let place = ObjectLocation(bucket: bucket, key: try ObjectKey("\(chain.prefix)/\(name)"))
+        _ = try await memory.put(place, Array(text.utf8), condition: .always, contentType: nil)
+    }
+
+    /// A copy of the newest version under a name far from it.
+    private func stray(_ name: String, _ version: Int64) async throws {
+        let place = ObjectLocation(bucket: bucket, key: try chain.key(version))
+        try await put(name, String(decoding: try await memory.get(place, range: nil).bytes, as: UTF8.self))
+    }
+
+    @Test(arguments: [
+        nil, #"{"version":999999999999}"#, #"{"format-version":1,"newest":999999999999,"trimmed":0}"#,
+    ])
+    func `what is named as a version beyond all that can be is none`(hint: String?) async throws {
+        try await write(registers(), 7)
+        try await stray("999999999999", 7)
+        if let hint { try await put("hint", hint) }
+        #expect(try await registers().head(chain).version == 7)
+        #expect(try await registers().newestListed(chain) == 7)
+        #expect(try await registers().history(chain, limit: 100).map(\.version) == [7, 6, 5, 4, 3, 2, 1])
+        #expect(try await registers().mendingGuide(chain)?.guide.newest == (hint == nil ? nil : 7))
+        try await registers().trim(chain, retention)
+        #expect(try await registers().guide(chain) == RegisterGuide(newest: 7, trimmed: 0))
+        try await write(registers(), 1)
+        #expect(try await registers().head(chain).version == 8)
+    }
+
+    @Test func `without a hint that can be read a version after a gap is damage`() async throws {
+        try await write(registers(), 7)
+        try await stray("099999999998", 7)
+        #expect(try await registers().head(chain).version == 7)
+        try await put("hint", "{")
+        #expect(try await registers().newestListed(chain) == 99_999_999_998)
+        let error = await #expect(throws: CatalogError.self) { try await registers().head(chain) }
+        #expect(error?.code == .internalError && error?.message.contains(chain.prefix) == true)
+    }
+
+    @Test func `a hint that leads to a version that is lost is damage`() async throws {
+        try await write(registers(), 7)
+        try await put("hint", #"{"format-version":1,"newest":9,"trimmed":0}"#)
+        let error = await #expect(throws: CatalogError.self) { try await registers().head(chain) }
+        #expect(error?.code == .internalError && error?.message.contains("version 9") == true)
+    }
 }

@@ -135,10 +135,12 @@ struct LocalObjectStoreTests {
         for key in ["link", "fifo"] {
             #expect(try await store.head(at(key)) == nil)
             let error = await #expect(throws: ObjectStoreError.self) { try await store.get(at(key), range: nil) }
-            #expect(error?.code == .notFound)
+            #expect(error?.code == .notFound && error?.isObstructed == true)
         }
         let page = try await store.list(bucket, prefix: "", delimiter: nil, startAfter: nil, limit: 10)
         #expect(page.objects.map(\.key.rawValue) == ["a"])
+        let missing = await #expect(throws: ObjectStoreError.self) { try await store.get(at("b"), range: nil) }
+        #expect(missing?.code == .notFound && missing?.isObstructed == false)
     }
 
     @Test(arguments: ["relative/path", "/", "", "/a/../b"]) func `a root must be absolute and plain`(root: String) {

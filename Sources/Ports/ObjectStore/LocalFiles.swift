@@ -43,6 +43,34 @@ final class LocalFiles: Sendable {
     // MARK: - Reading
 
     func read(_ location: ObjectLocation, _ range: Range<Int64>?) throws(ObjectStoreError) -> StoredObject {
+        do throws(ObjectStoreError) {
+            return try readFile(location, range)
+        } catch {
+            guard error.code == .notFound || error.code == .failed, let what = obstruction(path(of: location)) else {
+                throw error
+            }
+            throw ObjectStoreError(
+                .notFound, "cannot read \(location): \(what) lies there, which is no object", isObstructed: true)
+        }
+    }
+
+    /// What has the name of an object and is none; nil for nothing, and for an empty directory, which is in nobody's way.
+    private func obstruction(_ path: String) -> String? {
+        do throws(FileError) {
+            switch try FileSystem.status(path)?.kind {
+            case .file, nil: return nil
+            case .directory: return try FileSystem.list(path).isEmpty ? nil : "a directory"
+            case .symbolicLink: return "a symbolic link"
+            case .other: return "a FIFO, socket or device"
+            }
+        } catch {
+            return nil
+        }
+    }
+
+    private func readFile(
+        _ location: ObjectLocation, _ range: Range<Int64>?
+    ) throws(ObjectStoreError) -> StoredObject {
         try translating("read \(location)") { () throws(FileError) in
             // Not blocking: an object's name could be a FIFO that somebody made.
             let file = try FileHandle(path(of: location), [.noFollow, .nonBlocking])

@@ -25,8 +25,14 @@ public struct ObjectStoreError: Error, Hashable, Sendable, CustomStringConvertib
     public let effect: Effect
     /// How long the store asks to be left alone (`Retry-After`), where it says so.
     public let retryAfterMilliseconds: Int?
+    /// Of `notFound`: something that is no object has the name, as a FIFO on a local disk, so that none can be made there.
+    public let isObstructed: Bool
 
-    public init(_ code: Code, _ message: String, effect: Effect = .none, retryAfterMilliseconds: Int? = nil) {
+    public init(
+        _ code: Code, _ message: String, effect: Effect = .none, retryAfterMilliseconds: Int? = nil,
+        isObstructed: Bool = false
+    ) {
+        self.isObstructed = isObstructed
         self.code = code
         self.message = message
         self.effect = effect

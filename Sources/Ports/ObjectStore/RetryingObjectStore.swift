@@ -135,6 +135,7 @@ public struct RetryingObjectStore: ObjectStore {
 
 extension ObjectStoreError {
     func with(effect: Effect) -> ObjectStoreError {
-        ObjectStoreError(code, message, effect: effect, retryAfterMilliseconds: retryAfterMilliseconds)
+        ObjectStoreError(
+            code, message, effect: effect, retryAfterMilliseconds: retryAfterMilliseconds, isObstructed: isObstructed)
     }
 }

@@ -19,6 +19,8 @@ package enum CatalogLimits {
     package static let headProofMilliseconds: Int64 = 5_000
     /// A register that has grown by so many versions gets a new hint, and may be trimmed.
     package static let hintEveryVersions: Int64 = 64
+    /// The last version a register can have, a hundred a second for thirty years: what is named as one beyond it is none.
+    package static let registerVersionMax: Int64 = 99_999_999_999
     /// Versions deleted by one trimming.
     package static let trimmedVersionsMax = 10_000
     package static let maintainEveryMilliseconds = 60_000

@@ -28,6 +28,8 @@ extension RegisterStore {
     /// - Throws: `.serviceUnavailable`.
     func history(_ chain: RegisterChain, limit: Int) async throws(CatalogError) -> [Recorded] {
         var version = try await newestListed(chain)
+        // What is no object is not listed, and yet has the name of the next version.
+        if try await isTaken(chain, version + 1) { version += 1 }
         var found: [Recorded] = []
         while version > 0, found.count < limit {
             do throws(CatalogError) {
@@ -43,6 +45,15 @@ extension RegisterStore {
             version -= 1
         }
         return found
+    }
+
+    private func isTaken(_ chain: RegisterChain, _ version: Int64) async throws(CatalogError) -> Bool {
+        do throws(CatalogError) {
+            return try await entry(chain, version) != nil
+        } catch {
+            guard error.code == .internalError else { throw error }
+            return true
+        }
     }
 
     /// 0 when the register was never written.
@@ -63,6 +74,7 @@ extension RegisterStore {
 
     /// The first version there is after `version`.
     func firstListed(_ chain: RegisterChain, after version: Int64) async throws(CatalogError) -> Int64? {
+        guard version < CatalogLimits.registerVersionMax else { return nil }
         do {
             let page = try await store.list(
                 bucket, prefix: "\(chain.prefix)/", delimiter: nil, startAfter: try chain.key(version).rawValue,
@@ -76,7 +88,10 @@ extension RegisterStore {
     /// nil for what is no version.
     static func version(of key: ObjectKey, in chain: RegisterChain) -> Int64? {
         let name = key.rawValue.dropFirst(chain.prefix.utf8.count + 1)
-        return name.utf8.count == RegisterChain.versionDigits ? Int64(name) : nil
+        guard name.utf8.count == RegisterChain.versionDigits, let version = Int64(name),
+            (1...CatalogLimits.registerVersionMax).contains(version)
+        else { return nil }
+        return version
     }
 
     /// Writes a version anew that cannot be read: the one case in which a version is ever replaced, since nobody can have
@@ -91,15 +106,23 @@ extension RegisterStore {
             idempotencyKeys: [], origins: RequestOrigin.current.map { [$0] } ?? [])
         do {
             let place = ObjectLocation(bucket: bucket, key: try chain.key(version))
-            guard let damaged = try await store.head(place) else { return false }
+            guard let damaged = try await store.head(place) else {
+                // Gone by now, or no object: that throws.
+                _ = try await self.entry(chain, version)
+                return false
+            }
             let outcome = try await store.put(
                 place, entry.json.serialized(), condition: .ifMatch(damaged.etag), contentType: "application/json")
             if case .stored = outcome { return true }
             return false
-        } catch {
+        } catch let error as CatalogError {
+            throw error
+        } catch let error as ObjectStoreError {
             throw CatalogError(
                 error.effect == .unknown ? .commitStateUnknown : .serviceUnavailable,
                 "writing \(chain.prefix)/\(version): \(error.message)")
+        } catch {
+            throw CatalogError(.internalError, "writing \(chain.prefix)/\(version): \(error)")
         }
     }
 }

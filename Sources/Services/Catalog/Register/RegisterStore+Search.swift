@@ -60,7 +60,11 @@ extension RegisterStore {
                 // Without what a damaged guide said, listing finds the newest: what may not count is older.
                 let version: Int64
                 if let guide = stored.guide { version = guide.newest } else { version = try await newestListed(chain) }
-                guard let entry = try await entry(chain, version) else { continue }
+                guard let entry = try await entry(chain, version) else {
+                    try await requireMoved(stored, chain, version)
+                    continue
+                }
+                if stored.guide == nil { try await requireFollowing(chain, version) }
                 start = (version, entry)
             } else {
                 guard let first else {
@@ -73,9 +77,27 @@ extension RegisterStore {
             // Trimmed meanwhile, it would look like the newest with nothing after it.
             if try await guideToSearch(chain)?.guide?.trimmed ?? 0 < newest.version { return newest }
         }
+        throw CatalogError(.serviceUnavailable, "the register \(chain.prefix) is trimmed again and again")
+    }
+
+    /// - Throws: `.internalError` when the guide still leads to `version`, which was not there: trimming never takes away
+    ///   what the guide names.
+    private func requireMoved(
+        _ stored: StoredGuide, _ chain: RegisterChain, _ version: Int64
+    ) async throws(CatalogError) {
+        guard let now = try await guideToSearch(chain), now.etag == stored.etag else { return }
         throw CatalogError(
-            .serviceUnavailable,
-            "the register \(chain.prefix) is trimmed again and again, or the version that its hint names is lost: then recover the table"
+            .internalError,
+            "version \(version) of the register \(chain.prefix), to which its hint leads, is lost: recover the table")
+    }
+
+    /// - Throws: `.internalError` when the version before one that was found by listing is missing: which of them counts is
+    ///   not known without a guide.
+    private func requireFollowing(_ chain: RegisterChain, _ version: Int64) async throws(CatalogError) {
+        guard version > 1, try await info(chain, version - 1) == nil else { return }
+        throw CatalogError(
+            .internalError,
+            "the register \(chain.prefix) has version \(version) and not the one before it, and its hint is damaged: recover the table"
         )
     }
 

@@ -31,6 +31,9 @@ extension RegisterStore {
             id: UUID.random(), time: clock.now(), operation: operation, state: state,
             transaction: transaction.map { RegisterEntry.PendingTransaction(id: $0, before: head.state) },
             idempotencyKeys: idempotencyKeys, origins: origins)
+        guard head.version < CatalogLimits.registerVersionMax else {
+            throw CatalogError(.internalError, "the register \(head.chain.prefix) has had its last version")
+        }
         let place = try location(head.chain, head.version + 1)
         let startedAt = clock.now()
         Failpoint.catalogBeforeRegisterPut.pass()

@@ -144,13 +144,20 @@ package final class RegisterStore: Sendable {
 
     /// One version of a register; nil when there is none.
     package func entry(_ chain: RegisterChain, _ version: Int64) async throws(CatalogError) -> RegisterEntry? {
+        guard version <= CatalogLimits.registerVersionMax else { return nil }
         let place = try location(chain, version)
         do {
             let object = try await store.get(place, range: nil)
             return try RegisterEntry(JSONCursor(try JSONValue.parse(object.bytes)))
         } catch let error as ObjectStoreError {
-            if error.code == .notFound { return nil }
-            throw CatalogError(.serviceUnavailable, "reading the register \(place): \(error.message)")
+            guard error.code != .notFound || error.isObstructed else { return nil }
+            guard error.isObstructed else {
+                throw CatalogError(.serviceUnavailable, "reading the register \(place): \(error.message)")
+            }
+            throw CatalogError(
+                .internalError,
+                "the register \(place) is damaged: \(error.message). Put an empty file in its place and recover the table"
+            )
         } catch {
             throw CatalogError(.internalError, "the register \(place) is damaged: \(error)")
         }

@@ -40,6 +40,7 @@ struct RegisterGuide: Hashable, Sendable {
         newest = try cursor.member("newest").integer()
         trimmed = try cursor.member("trimmed").integer()
         guard trimmed >= 0, newest > trimmed else { throw cursor.fail("\"newest\" is not above \"trimmed\"") }
+        guard newest <= CatalogLimits.registerVersionMax else { throw cursor.fail("\"newest\" is no version") }
     }
 }
 
