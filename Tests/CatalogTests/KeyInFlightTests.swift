@@ -1,6 +1,5 @@
 import HTTP
 import JSONFormat
-import ObjectStore
 import Synchronization
 import Testing
 
@@ -64,7 +63,7 @@ import Testing
 
     @Test(arguments: cases)
     func `both replicas answer alike`(wanted: Case) async throws {
-        try await forEveryMoment { memory, store in
+        try await fixture.forEveryMoment { memory, store in
             let replica = HarnessClient(try fixture.service(memory))
             for call in wanted.before { #expect(await replica.send(call).status < 300) }
             let other = Mutex<HarnessClient.Answer?>(nil)
@@ -88,7 +87,7 @@ import Testing
         let makeLater = Call(
             path: "\(Self.space)/tables", body: #"{"name":"later","schema":{"type":"struct","fields":[]}}"#)
         let dropLater = Call(method: .delete, path: "\(Self.space)/tables/later")
-        try await forEveryMoment { memory, store in
+        try await fixture.forEveryMoment { memory, store in
             let replica = HarnessClient(try fixture.service(memory))
             #expect(await replica.send(makeLater).status == 200)
             let other = Mutex<Int?>(nil)
@@ -108,89 +107,10 @@ import Testing
             return isInterrupted
         }
     }
-
-    /// - Parameter body: returns whether the moment came before its end.
-    private func forEveryMoment(_ body: (MemoryObjectStore, InterruptedStore) async throws -> Bool) async throws {
-        var moments = 0
-        while true {
-            let memory = try await fixture.store(tables: [fixture.events])
-            guard try await body(memory, InterruptedStore(store: memory, after: moments)) else { break }
-            moments += 1
-            try #require(moments < 500)
-        }
-        #expect(moments > 1)
-    }
 }
 
 extension HarnessClient {
     fileprivate func send(_ call: KeyInFlightTests.Call, headers: HTTPHeaders = [:]) async -> Answer {
         await send(call.method, call.path, call.body, headers: headers)
     }
-}
-
-/// A store in the middle of whose use something else happens.
-struct InterruptedStore: ObjectStore {
-    let store: any ObjectStore
-    /// Operations that come before.
-    let after: Int
-    private let state = Counter()
-
-    private final class Counter: Sendable {
-        let operations = Mutex(0)
-        let interruption = Mutex<(@Sendable () async -> Void)?>(nil)
-    }
-
-    init(store: any ObjectStore, after: Int) {
-        self.store = store
-        self.after = after
-    }
-
-    /// - Returns: whether `body` got as far as to be interrupted.
-    func interrupting(
-        _ interruption: @escaping @Sendable () async -> Void, during body: (InterruptedStore) async throws -> Void
-    ) async throws -> Bool {
-        state.interruption.withLock { $0 = interruption }
-        try await body(self)
-        return state.operations.withLock { $0 } > after
-    }
-
-    private func pass() async {
-        let isMoment = state.operations.withLock { count in
-            count += 1
-            return count == after + 1
-        }
-        if isMoment { await state.interruption.withLock { $0 }?() }
-    }
-
-    func get(_ location: ObjectLocation, range: Range<Int64>?) async throws(ObjectStoreError) -> StoredObject {
-        await pass()
-        return try await store.get(location, range: range)
-    }
-
-    func head(_ location: ObjectLocation) async throws(ObjectStoreError) -> ObjectInfo? {
-        await pass()
-        return try await store.head(location)
-    }
-
-    func put(
-        _ location: ObjectLocation, _ bytes: [UInt8], condition: PutCondition, contentType: String?
-    ) async throws(ObjectStoreError) -> PutOutcome {
-        await pass()
-        return try await store.put(location, bytes, condition: condition, contentType: contentType)
-    }
-
-    func list(
-        _ bucket: BucketName, prefix: String, delimiter: String?, startAfter: String?, limit: Int
-    ) async throws(ObjectStoreError) -> ObjectPage {
-        await pass()
-        return try await store.list(bucket, prefix: prefix, delimiter: delimiter, startAfter: startAfter, limit: limit)
-    }
-
-    func delete(_ bucket: BucketName, _ keys: [ObjectKey]) async throws(ObjectStoreError) {
-        await pass()
-        try await store.delete(bucket, keys)
-    }
-
-    func uri(of location: ObjectLocation) -> String { store.uri(of: location) }
-    func location(of uri: String) throws(ObjectStoreError) -> ObjectLocation { try store.location(of: uri) }
 }

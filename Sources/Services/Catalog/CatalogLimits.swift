@@ -31,6 +31,8 @@ package enum CatalogLimits {
     package static let idempotencyMinutes = 30
     /// Refusals that are too old to count, removed when another is kept.
     package static let refusalsRemovedAtOnce = 100
+    /// Attempts to put what a table is called beside its metadata, against others.
+    package static let nameRecordAttemptsMax = 4
     /// How long a table may be staged while its client gets access to its files, and the token that says where.
     package static let stagedMilliseconds: Int64 = 24 * 3_600_000
     package static let stagedTokenBytesMax = 4_096

@@ -25,7 +25,7 @@ extension CatalogService {
         await note(
             DroppedTable(
                 identifier: identifier, state: state, droppedAt: now, isPurge: purge, stageSince: now), ended.made)
-        await recordDrop(of: identifier, ended.last.state)
+        await recordName(of: identifier, ended.last.state, isEnded: true)
     }
 
     /// Takes a table out of the catalog and leaves all its files: another catalog may register it. Commits that come after
@@ -44,7 +44,7 @@ extension CatalogService {
             let outcome = try await registers.advance(
                 head, to: .absent, operation: "unregister", idempotencyKey: request.idempotencyKey)
             guard case .advanced = outcome else { continue }
-            await recordDrop(of: identifier, head.state)
+            await recordName(of: identifier, head.state, isEnded: true)
             return table.file
         }
         throw Self.lost("the table \(identifier)")
@@ -115,6 +115,7 @@ extension CatalogService {
             head, to: .table(state), operation: "undrop", idempotencyKey: request.idempotencyKey)
         guard case .advanced(let made) = outcome else { return nil }
         try await undoWithoutNamespace(target, made)
+        await recordName(of: target, made.state)
         try await dropped.remove(held)
         return Table(identifier: target, head: made, file: file)
     }

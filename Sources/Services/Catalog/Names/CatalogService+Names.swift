@@ -87,12 +87,14 @@ extension CatalogService {
         } catch {
             return
         }
+        await recordName(of: identifier, state)
     }
 
     /// The namespace may have been dropped while something was made in it; then that gives way.
     func undoWithoutNamespace(_ identifier: TableIdentifier, _ made: RegisterHead) async throws(CatalogError) {
         guard try await namespaceHead(identifier.namespace).state == .absent else { return }
         _ = try await registers.advance(made, to: .absent, operation: RegisterEntry.undoing.creation)
+        await recordName(of: identifier, made.state, isEnded: true)
         throw Self.noSuchNamespace(identifier.namespace)
     }
 

@@ -69,6 +69,14 @@ extension CatalogService {
             }
         }
         try await settleTwins(&result.decisions, owners.known)
+        if !wanted.includesDropped {
+            let ended = Set(try await dropped.records().map(\.table.state.tableUUID))
+            for index in result.decisions.indices where result.decisions[index].outcome == .registered {
+                if let uuid = result.decisions[index].uuid, ended.contains(uuid) {
+                    result.decisions[index].leaveDropped()
+                }
+            }
+        }
         for index in result.decisions.indices where result.decisions[index].outcome == .registered {
             var decision = result.decisions[index]
             try await register(&decision, &taken, wanted, &result)
@@ -147,8 +155,7 @@ extension CatalogService {
             decision.identifier = record.identifier
             decision.namedBy = "record"
             if record.isDropped, !wanted.includesDropped {
-                decision.outcome = .dropped
-                decision.notes.append("it was dropped; {\"include_dropped\":true} brings it back")
+                decision.leaveDropped()
             }
         } else if let claim = try await claims.claim(on: home), claim.tableUUID == decision.uuid {
             decision.identifier = claim.table
@@ -271,6 +278,11 @@ extension CatalogService.RebuiltAll {
 }
 
 extension CatalogService.RebuildDecision {
+    fileprivate mutating func leaveDropped() {
+        outcome = .dropped
+        notes.append("it was dropped; {\"include_dropped\":true} brings it back")
+    }
+
     fileprivate var json: JSONValue {
         let text = { (text: String?) in text.map { JSONValue.string($0) } ?? .null }
         return [

@@ -6,8 +6,9 @@ import ObjectStore
 /// What a table or view is called, kept beside its metadata so that it can be found again when the catalog's own bucket
 /// is lost: `<location>/metadata/.catalog-name.json`. The point hides it from engines that delete what no metadata names.
 ///
-/// Nothing relies on it while there are registers. It is put when a location is claimed (create, register, rename, move) and when
-/// something is dropped, best effort: what it says of a name may be late, and counts only for the UUID it states.
+/// Nothing relies on it while there are registers. It is put, best effort, where there is none when a location is claimed (create,
+/// register, rename, move), and follows the register after each of these, a drop and its undoing: what it says of a name may be late,
+/// and counts only for the UUID it states.
 struct NameRecord: Hashable, Sendable {
     static let fileName = ".catalog-name.json"
     /// What it was called at first.
@@ -25,13 +26,36 @@ struct NameRecord: Hashable, Sendable {
         }
     }
 
-    func write(at location: ObjectLocation, in store: any ObjectStore) async {
+    /// - Returns: whether it was written.
+    @discardableResult
+    func write(
+        at location: ObjectLocation, in store: any ObjectStore, _ condition: PutCondition
+    ) async -> Bool {
         do throws(ObjectStoreError) {
-            _ = try await store.put(
-                try Self.places(of: location)[0], json.serialized(), condition: .always, contentType: "application/json"
-            )
+            let outcome = try await store.put(
+                try Self.places(of: location)[0], json.serialized(), condition: condition,
+                contentType: "application/json")
+            return outcome != .conditionFailed
         } catch {
-            return
+            return false
+        }
+    }
+
+    /// The record that writers take the place of, nil for one that cannot be read, and its tag; nil when there is none.
+    static func stored(
+        at location: ObjectLocation, in store: any ObjectStore
+    ) async throws(ObjectStoreError) -> (record: NameRecord?, etag: String)? {
+        let object: StoredObject
+        do throws(ObjectStoreError) {
+            object = try await store.get(try places(of: location)[0], range: nil)
+        } catch {
+            if error.code == .notFound { return nil }
+            throw error
+        }
+        do {
+            return (try NameRecord(json: try JSONValue.parse(object.bytes)), object.etag)
+        } catch {
+            return (nil, object.etag)
         }
     }
 
@@ -84,10 +108,43 @@ extension CatalogService {
         }
     }
 
-    /// Says beside the metadata that what lay there was dropped, so that it does not come back by itself.
-    func recordDrop(of identifier: TableIdentifier, _ state: RegisterState) async {
+    /// Says beside the metadata what the register says of a table or view by now, after it has changed. Best effort.
+    ///
+    /// The register is read after the record that is replaced, if that is still there then: of two who do this, the later
+    /// one writes what both have changed.
+    ///
+    /// - Parameter isEnded: whether the change took it away.
+    func recordName(of identifier: TableIdentifier, _ state: RegisterState, isEnded: Bool = false) async {
         guard let owner = state.owner, let place = place(owner.location) else { return }
-        await NameRecord(identifier: identifier, uuid: owner.uuid, isDropped: true, time: clock.now())
-            .write(at: place, in: warehouse.store)
+        do {
+            for _ in 0..<CatalogLimits.nameRecordAttemptsMax {
+                let known = try await NameRecord.stored(at: place, in: warehouse.store)
+                let head = try await tableHead(identifier)
+                let isThere = head.state.owner.map { $0 == owner } ?? false
+                if !isThere {
+                    // Whoever took it away says so.
+                    guard isEnded, try await isLast(identifier, owner.uuid, known?.record) else { return }
+                }
+                let record = NameRecord(
+                    identifier: identifier, uuid: owner.uuid, isDropped: !isThere, time: clock.now())
+                let condition = known.map { PutCondition.ifMatch($0.etag) } ?? .ifAbsent
+                if await record.write(at: place, in: warehouse.store, condition) { return }
+            }
+        } catch {
+            return
+        }
+    }
+
+    /// Whether a record is of nothing but a table that was called so: another may lie there now, or this one be called
+    /// otherwise.
+    private func isLast(
+        _ identifier: TableIdentifier, _ uuid: String, _ record: NameRecord?
+    ) async throws(CatalogError) -> Bool {
+        guard let record else { return true }
+        guard record.uuid == uuid else {
+            return try await tableHead(record.identifier).state.owner?.uuid != record.uuid
+        }
+        guard record.identifier != identifier else { return true }
+        return try await tableHead(record.identifier).state.owner?.uuid != uuid
     }
 }

@@ -132,6 +132,7 @@ extension CatalogService {
             await discard(file, draft.lists)
             return [:]
         }
+        if metadata.location != draft.base.metadata.location { await recordName(of: identifier, made.state) }
         await removeSuperseded(draft.base, by: file, of: draft.head.chain)
         return draft.outcomes(.committed(Table(identifier: identifier, head: made, file: file)))
     }

@@ -56,7 +56,7 @@ extension CatalogService {
         try gate.requireOwnFolders(of: file.metadata)
         let uuid = file.metadata.tableUUID?.description ?? ""
         let place = try warehouse.resolve(file.metadata.location).place
-        try await claims.claim(place, for: identifier, uuid: uuid, as: .known, head: head)
+        let isRecorded = try await claims.claim(place, for: identifier, uuid: uuid, as: .known, head: head)
         let state = RegisterState.table(
             TableState(
                 metadataLocation: file.location, tableUUID: uuid, location: file.metadata.location))
@@ -64,6 +64,7 @@ extension CatalogService {
             head, to: state, operation: "register", idempotencyKey: request.idempotencyKey)
         guard case .advanced(let made) = outcome else { return nil }
         try await undoWithoutNamespace(identifier, made)
+        if !isRecorded { await recordName(of: identifier, made.state) }
         return Table(identifier: identifier, head: made, file: file)
     }
 

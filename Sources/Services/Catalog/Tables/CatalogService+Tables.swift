@@ -140,7 +140,7 @@ extension CatalogService {
     ) async throws(CatalogError) -> Table? {
         let uuid = metadata.tableUUID?.description ?? ""
         let place = try warehouse.resolve(metadata.location).place
-        try await claims.claim(place, for: identifier, uuid: uuid, as: .new, head: head)
+        let isRecorded = try await claims.claim(place, for: identifier, uuid: uuid, as: .new, head: head)
         let file = try await files.write(metadata, after: nil)
         let state = TableState(metadataLocation: file.location, tableUUID: uuid, location: metadata.location)
         let outcome = try await registers.advance(
@@ -150,6 +150,7 @@ extension CatalogService {
             return nil
         }
         try await undoWithoutNamespace(identifier, made)
+        if !isRecorded { await recordName(of: identifier, made.state) }
         return Table(identifier: identifier, head: made, file: file)
     }
 

@@ -25,7 +25,11 @@ extension CatalogService {
 
     private func tryTransaction(_ changes: [TableChange], _ request: Request) async throws(CatalogError) -> Bool {
         var parts: [RegisterStore.Change] = []
-        var written: [(base: StoredMetadata, next: StoredMetadata, chain: RegisterChain)] = []
+        var written:
+            [(
+                table: TableIdentifier, state: TableState, base: StoredMetadata, next: StoredMetadata,
+                chain: RegisterChain
+            )] = []
         for change in changes {
             let head = try await settledForCommit(try RegisterChain.table(change.identifier))
             if let key = request.idempotencyKey,
@@ -50,15 +54,18 @@ extension CatalogService {
             }
             let metadata = prepared.metadata.following(base)
             let file = try await files.writeForCommit(metadata, after: base.location)
-            written.append((base: base, next: file, chain: head.chain))
             let next = TableState(
                 metadataLocation: file.location, tableUUID: state.tableUUID, location: metadata.location)
+            written.append((change.identifier, next, base: base, next: file, chain: head.chain))
             parts.append(RegisterStore.Change(head: head, state: .table(next)))
         }
         let isCommitted = try await registers.transact(
             UUID.random(), parts, operation: "transaction", idempotencyKey: request.idempotencyKey)
         for file in written {
             if isCommitted {
+                if file.next.metadata.location != file.base.metadata.location {
+                    await recordName(of: file.table, RegisterState.table(file.state))
+                }
                 await removeSuperseded(file.base, by: file.next, of: file.chain)
             } else {
                 await files.discard(file.next)

@@ -16,10 +16,13 @@ struct LocationClaims: Sendable {
     /// Claims `place` for a table or view about to be made, moved or renamed, and a table's UUID with it.
     ///
     /// - Parameter use: of the UUID; nil for views.
+    /// - Returns: whether what is kept beside the metadata says so already, should the table come about; else `recordName`
+    ///   says so once it has.
     /// - Throws: `.badRequest` when it lies in another table's location, or another's in it; as `UUIDClaims.claim`.
+    @discardableResult
     func claim(
         _ place: ObjectLocation, for table: TableIdentifier, uuid: String, as use: UUIDClaims.Use?, head: RegisterHead
-    ) async throws(CatalogError) {
+    ) async throws(CatalogError) -> Bool {
         guard !place.key.rawValue.split(separator: "/").contains(Substring(Self.marker)) else {
             throw CatalogError(.badRequest, "a table location must not contain a folder \"\(Self.marker)\"")
         }
@@ -35,8 +38,8 @@ struct LocationClaims: Sendable {
             for made in made { await claims.withdraw(made) }
             throw error
         }
-        await NameRecord(identifier: table, uuid: uuid, isDropped: false, time: claim.time)
-            .write(at: place, in: registers.store)
+        return await NameRecord(identifier: table, uuid: uuid, isDropped: false, time: claim.time)
+            .write(at: place, in: registers.store, .ifAbsent)
     }
 
     /// Who claimed this very location last, in force or not.

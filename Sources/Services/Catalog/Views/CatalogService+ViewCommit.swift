@@ -41,7 +41,8 @@ extension CatalogService {
         let next = try prepare(change, on: base.metadata)
         guard next != base.metadata else { return base.asView(change.identifier, head) }
         try gate.requireOwnFolders(of: next, since: base.metadata)
-        if next.location != base.metadata.location { try await claim(next, for: change.identifier, head) }
+        let isMoved = next.location != base.metadata.location
+        if isMoved { _ = try await claim(next, for: change.identifier, head) }
         let file: StoredView
         do {
             file = try await views.write(next, after: base.location)
@@ -54,6 +55,7 @@ extension CatalogService {
             await views.discard(file)
             return nil
         }
+        if isMoved { await recordName(of: change.identifier, made.state) }
         return file.asView(change.identifier, made)
     }
 

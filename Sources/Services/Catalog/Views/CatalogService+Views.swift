@@ -55,9 +55,10 @@ extension CatalogService {
             if let given { location = given } else { location = try await defaultLocation(identifier, head) }
             let metadata = try newMetadata(wanted, properties: properties, location: location)
             try gate.requireOwnFolders(of: metadata)
-            try await claim(metadata, for: identifier, head)
+            let isRecorded = try await claim(metadata, for: identifier, head)
             let file = try await views.write(metadata, after: nil)
             if let made = try await publish(file, as: identifier, on: head, operation: "create-view", request) {
+                if !isRecorded { await recordName(of: identifier, made.head.state) }
                 return made
             }
             await views.discard(file)
@@ -80,8 +81,9 @@ extension CatalogService {
             try requireFree(head, identifier, for: .view)
             let file = try await views.read(location)
             try gate.requireOwnFolders(of: file.metadata)
-            try await claim(file.metadata, for: identifier, head)
+            let isRecorded = try await claim(file.metadata, for: identifier, head)
             if let made = try await publish(file, as: identifier, on: head, operation: "register-view", request) {
+                if !isRecorded { await recordName(of: identifier, made.head.state) }
                 return made
             }
         }
@@ -96,7 +98,7 @@ extension CatalogService {
             guard head.state.view != nil else { throw ObjectKind.view.missing(identifier) }
         }
         guard let ended else { return }
-        await recordDrop(of: identifier, ended.last.state)
+        await recordName(of: identifier, ended.last.state, isEnded: true)
         if let uuid = ended.last.state.view?.viewUUID {
             await forgetGrants(at: [GrantTable.Place(object: .view(identifier), uuid: uuid)])
         }
@@ -143,11 +145,12 @@ extension CatalogService {
         }
     }
 
+    /// - Returns: as `LocationClaims.claim`.
     func claim(
         _ metadata: ViewMetadata, for identifier: TableIdentifier, _ head: RegisterHead
-    ) async throws(CatalogError) {
+    ) async throws(CatalogError) -> Bool {
         let place = try warehouse.resolve(metadata.location).place
-        try await claims.claim(place, for: identifier, uuid: metadata.viewUUID.description, as: nil, head: head)
+        return try await claims.claim(place, for: identifier, uuid: metadata.viewUUID.description, as: nil, head: head)
     }
 
     /// Makes `file` the view: the register's next version makes it durable.
