@@ -102,8 +102,7 @@ import Testing
         let places = [
             fixture.catalogBucket: [
                 "tables", "namespaces", "schemas", "functions", "grants", "transactions", "locations", "dropped",
-                "idempotency",
-                "keys",
+                "idempotency", "keys", "uuids",
             ]
         ]
         for bucket in [fixture.catalogBucket, fixture.sourceBucket] {
