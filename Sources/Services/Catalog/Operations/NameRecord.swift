@@ -142,6 +142,8 @@ extension CatalogService {
     ) async throws(CatalogError) -> Bool {
         guard let record else { return true }
         guard record.uuid == uuid else {
+            // One that ended there lay there after this one, which had put its own record when it was made.
+            guard !record.isDropped else { return false }
             return try await tableHead(record.identifier).state.owner?.uuid != record.uuid
         }
         guard record.identifier != identifier else { return true }
