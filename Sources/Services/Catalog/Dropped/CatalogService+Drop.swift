@@ -67,14 +67,15 @@ extension CatalogService {
         _ = try await namespaceProperties(namespace)
         let now = clock.now()
         return try await dropped.records(in: namespace).map(\.table).filter {
-            $0.stage != .purging && now < $0.end(retention: dropRetentionMilliseconds)
+            $0.isOpen && now < $0.end(retention: dropRetentionMilliseconds)
         }.map { ($0, $0.end(retention: dropRetentionMilliseconds)) }
     }
 
     /// Brings a dropped table back, with everything it had: the newest drop of that name, or the one with this UUID.
     ///
-    /// Order of effects: the record says `restoring`, so that no purge begins; the register's next version makes the table
-    /// be there again; the record goes. A crash in between leaves a table that can be brought back.
+    /// Order of effects: the record says which version of the register is to name the table, so that no purge begins; that
+    /// version makes it be there again; the record says `restored`. A crash in between leaves a table that is there or can
+    /// be brought back.
     ///
     /// - Parameter name: another name in the same namespace, where the old one is taken.
     /// - Throws: `.noSuchTable` when there is nothing to bring back, `.alreadyExists` when the name is taken,
@@ -102,21 +103,21 @@ extension CatalogService {
         _ record: DroppedTables.Record, as target: TableIdentifier, on head: RegisterHead, _ request: Request
     ) async throws(CatalogError) -> Table? {
         let file = try await files.readPresent(record.table.state.metadataLocation)
-        guard let held = try await dropped.move(record, to: .restoring) else { return nil }
-        let state = held.table.state
+        guard let held = try await hold([record], as: target, on: head) else { return nil }
+        let state = record.table.state
         do throws(CatalogError) {
             let place = try warehouse.resolve(state.location).place
             try await claims.claim(place, for: target, uuid: state.tableUUID, as: .known, head: head)
         } catch {
-            _ = try await dropped.move(held, to: .dropped)
+            try await release(held, since: [record])
             throw error
         }
         let outcome = try await registers.advance(
             head, to: .table(state), operation: "undrop", idempotencyKey: request.idempotencyKey)
         guard case .advanced(let made) = outcome else { return nil }
+        await noteReturn(held)
         try await undoWithoutNamespace(target, made)
         await recordName(of: target, made.state)
-        try await dropped.remove(held)
         return Table(identifier: target, head: made, file: file)
     }
 
@@ -126,7 +127,7 @@ extension CatalogService {
     ) async throws(CatalogError) -> [DroppedTables.Record] {
         let now = clock.now()
         return try await dropped.records(in: identifier.namespace).filter {
-            $0.table.identifier == identifier && $0.table.stage != .purging
+            $0.table.identifier == identifier && $0.table.isOpen
                 && now < $0.table.end(retention: dropRetentionMilliseconds)
                 && (uuid == nil || $0.table.state.tableUUID == uuid)
         }

@@ -26,7 +26,7 @@ extension CatalogService {
     ///
     /// - Throws: `.serviceUnavailable` when the store fails: then nothing is deleted.
     package func runPurges() async throws(CatalogError) -> PurgeReport {
-        let due = try await dropped.records().filter { isDue($0.table) }
+        let due = try await endedDrops()
         let report = try await purge(due)
         let ended = Set(report.purged + report.forgotten)
         await forgetGrants(
@@ -35,6 +35,21 @@ extension CatalogService {
             })
         purgesSkipped.withLock { $0 = report.skipped.count }
         return report
+    }
+
+    /// Records of tables whose time is over, without those that came back.
+    private func endedDrops() async throws(CatalogError) -> [DroppedTables.Record] {
+        var ended: [DroppedTables.Record] = []
+        for record in try await dropped.records() where isDue(record.table) {
+            if record.table.stage == .restored {
+                try await dropped.remove(record)
+            } else if try await hasReturned(record) {
+                await noteReturn([record])
+            } else {
+                ended.append(record)
+            }
+        }
+        return ended
     }
 
     private func purge(_ ended: [DroppedTables.Record]) async throws(CatalogError) -> PurgeReport {
@@ -68,8 +83,8 @@ extension CatalogService {
         switch table.stage {
         case .purging: return true
         case .dropped: return now >= table.end(retention: dropRetentionMilliseconds)
-        case .restoring:
-            // Whoever brought it back has died on the way.
+        case .restoring, .restored:
+            // Whoever brought it back has died on the way, or has done it; no request of theirs is under way.
             let age = now.milliseconds - table.stageSince.milliseconds
             return age > CatalogLimits.restoreMilliseconds && now >= table.end(retention: dropRetentionMilliseconds)
         }

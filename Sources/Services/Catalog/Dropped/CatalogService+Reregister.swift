@@ -34,6 +34,12 @@ extension CatalogService {
         _ identifier: TableIdentifier, _ head: RegisterHead, _ request: Request
     ) async throws(CatalogError) -> Table? {
         guard let (state, operation) = try await lastEnd(before: head) else {
+            // Of what was trimmed a drop's record may know.
+            let drops = try await dropped.records(in: identifier.namespace).filter(\.table.isOpen)
+            if let record = drops.last(where: { $0.table.identifier == identifier }) {
+                try await requireNowhereElse(record.table.state.tableUUID, identifier)
+                return try await undrop(record, as: identifier, on: head, request)
+            }
             let file = try await newestFile(of: identifier)
             try await requireNowhereElse(file.metadata.tableUUID?.description ?? "", identifier)
             return try await take(file.location, as: identifier, on: head, request)
@@ -106,7 +112,8 @@ extension CatalogService {
         if let other = try await liveTable(uuid, besides: identifier, toleratesDamage: false) {
             return "it is \(other) now"
         }
-        for record in try await dropped.records() where record.table.state.tableUUID == uuid {
+        for record in try await dropped.records()
+        where record.table.state.tableUUID == uuid && record.table.stage != .restored {
             if record.table.stage == .purging { return "its files are being deleted" }
             if record.table.identifier != identifier {
                 return "it was dropped as \(record.table.identifier), as which it can be brought back"

@@ -12,6 +12,14 @@ struct DroppedTable: Sendable {
         /// Its files are being deleted: there is no way back.
         case purging
         case restoring
+        /// The table came back. Kept for as long as a late request could write the record anew.
+        case restored
+    }
+
+    /// The version of a register, after `version`, that is to name the table again.
+    struct Return: Hashable, Sendable {
+        let identifier: TableIdentifier
+        let version: Int64
     }
 
     let identifier: TableIdentifier
@@ -22,6 +30,11 @@ struct DroppedTable: Sendable {
     var stage = Stage.dropped
     /// When it came into its stage.
     var stageSince: Timestamp
+    /// Of a table that is being brought back.
+    var returning: Return?
+
+    /// Whether the table can still come back, or its files be deleted.
+    var isOpen: Bool { stage == .dropped || stage == .restoring }
 
     /// The end of the time in which it can be brought back.
     func end(retention milliseconds: Int64) -> Timestamp {
@@ -51,11 +64,19 @@ struct DroppedTable: Sendable {
     // MARK: - JSON
 
     var json: JSONValue {
-        [
-            "table": identifier.json, "state": RegisterState.table(state).json,
-            "dropped-at-ms": .integer(droppedAt.milliseconds), "purge": .bool(isPurge),
-            "stage": .string(stage.rawValue), "stage-since-ms": .integer(stageSince.milliseconds),
-        ]
+        var object = JSONObject()
+        object["table"] = identifier.json
+        object["state"] = RegisterState.table(state).json
+        object["dropped-at-ms"] = .integer(droppedAt.milliseconds)
+        object["purge"] = .bool(isPurge)
+        object["stage"] = .string(stage.rawValue)
+        object["stage-since-ms"] = .integer(stageSince.milliseconds)
+        if let returning {
+            object["returning"] = [
+                "table": returning.identifier.json, "register-version": .integer(returning.version),
+            ]
+        }
+        return .object(object)
     }
 }
 
@@ -66,11 +87,18 @@ extension DroppedTable {
             guard let state = try RegisterState(cursor.member("state")).table,
                 let stage = Stage(rawValue: try cursor.member("stage").string())
             else { throw cursor.fail("not the record of a dropped table") }
+            var returning: Return?
+            if let wanted = try cursor.optional("returning") {
+                returning = Return(
+                    identifier: try TableIdentifier(json: try wanted.member("table").value),
+                    version: try wanted.member("register-version").integer())
+            }
             self.init(
                 identifier: try TableIdentifier(json: try cursor.member("table").value), state: state,
                 droppedAt: Timestamp(milliseconds: try cursor.member("dropped-at-ms").integer()),
                 isPurge: try cursor.member("purge").bool(), stage: stage,
-                stageSince: Timestamp(milliseconds: try cursor.member("stage-since-ms").integer()))
+                stageSince: Timestamp(milliseconds: try cursor.member("stage-since-ms").integer()),
+                returning: returning)
         } catch {
             throw CatalogError(.internalError, "\(document.key.rawValue) is damaged: \(error)")
         }
@@ -116,9 +144,12 @@ struct DroppedTables: Sendable {
     /// Moves a record to a stage, unless somebody else has changed it.
     ///
     /// - Returns: nil when somebody has.
-    func move(_ record: Record, to stage: DroppedTable.Stage) async throws(CatalogError) -> Record? {
+    func move(
+        _ record: Record, to stage: DroppedTable.Stage, _ returning: DroppedTable.Return? = nil
+    ) async throws(CatalogError) -> Record? {
         var table = record.table
         table.stage = stage
+        table.returning = returning
         table.stageSince = clock.now()
         guard try await documents.write(table.json, to: record.key.rawValue, .ifMatch(record.etag)),
             let written = try await documents.read(record.key)

@@ -39,10 +39,40 @@ struct NeededFiles: Sendable {
 }
 
 extension CatalogService {
-    /// - Throws: `.serviceUnavailable`.
+    /// Looks until nothing was renamed meanwhile: who reads one name after the other may find a table under neither. What
+    /// can be brought back is needed too.
+    ///
+    /// - Throws: `.serviceUnavailable`, also when names do not stop changing.
     func neededFiles() async throws(CatalogError) -> NeededFiles {
         var needed = NeededFiles()
-        for table in try await registeredTables() {
+        var places: [TableIdentifier: String] = [:]
+        for attempt in 0..<CatalogLimits.commitAttemptsMax {
+            let tables = try await registeredTables()
+            let now = Dictionary(
+                uniqueKeysWithValues: tables.map { ($0.identifier, $0.state?.tableUUID ?? "\($0.head?.version ?? 0)") })
+            if attempt > 0, now == places { return try await addingDropped(to: needed) }
+            try await add(tables.filter { places[$0.identifier] != now[$0.identifier] }, to: &needed)
+            places = now
+        }
+        throw CatalogError(.serviceUnavailable, "tables are being renamed all the time; nothing is deleted meanwhile")
+    }
+
+    private func addingDropped(to needed: NeededFiles) async throws(CatalogError) -> NeededFiles {
+        var needed = needed
+        for record in try await dropped.records() where record.table.isOpen {
+            do throws(CatalogError) {
+                let file = try await files.readPresent(record.table.state.metadataLocation)
+                let references = try await TableReferences.load(file, loader, isComplete: false)
+                needed.files.formUnion(references.all.compactMap { place($0) })
+            } catch {
+                if error.code == .serviceUnavailable || error.code == .tooManyRequests { throw error }
+            }
+        }
+        return needed
+    }
+
+    private func add(_ tables: [Registered], to needed: inout NeededFiles) async throws(CatalogError) {
+        for table in tables {
             var problem = table.problem
             if table.state != nil {
                 do throws(CatalogError) {
@@ -62,7 +92,6 @@ extension CatalogService {
                 NeededFiles.Unreadable(
                     table: table.identifier, problem: problem, lastCommit: try await lastCommit(of: table.chain)))
         }
-        return needed
     }
 
     /// When the newest version of a register was made, whether or not it can be read.

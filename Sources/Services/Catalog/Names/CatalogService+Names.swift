@@ -104,7 +104,8 @@ extension CatalogService {
     ) async throws(CatalogError) -> String {
         // A dropped table may come back, and an unregistered one be another catalog's: what follows under its name lies
         // elsewhere.
-        if let last = head.entry?.operation, last == "unregister" || Self.dropOperations.contains(last) {
+        let keeping = Self.dropOperations + ["unregister", Self.endedReturn]
+        if let last = head.entry?.operation, keeping.contains(last) {
             return try scatteredLocation(identifier)
         }
         let place = try warehouse.defaultPlace(of: identifier)

@@ -56,13 +56,22 @@ extension CatalogService {
         try gate.requireOwnFolders(of: file.metadata)
         let uuid = file.metadata.tableUUID?.description ?? ""
         let place = try warehouse.resolve(file.metadata.location).place
-        let isRecorded = try await claims.claim(place, for: identifier, uuid: uuid, as: .known, head: head)
+        let drops = try await openDrops(of: uuid, as: identifier)
+        guard let held = try await hold(drops, as: identifier, on: head) else { return nil }
+        let isRecorded: Bool
+        do throws(CatalogError) {
+            isRecorded = try await claims.claim(place, for: identifier, uuid: uuid, as: .known, head: head)
+        } catch {
+            try await release(held, since: drops)
+            throw error
+        }
         let state = RegisterState.table(
             TableState(
                 metadataLocation: file.location, tableUUID: uuid, location: file.metadata.location))
         let outcome = try await registers.advance(
             head, to: state, operation: "register", idempotencyKey: request.idempotencyKey)
         guard case .advanced(let made) = outcome else { return nil }
+        await noteReturn(held)
         try await undoWithoutNamespace(identifier, made)
         if !isRecorded { await recordName(of: identifier, made.state) }
         return Table(identifier: identifier, head: made, file: file)
@@ -90,12 +99,7 @@ extension CatalogService {
             throw CatalogError(
                 .alreadyExists, "Cannot register \(identifier): the table with the UUID \(uuid) is \(other) now")
         }
-        for record in try await dropped.records()
-        where record.table.state.tableUUID == uuid && record.table.stage == .purging {
-            throw CatalogError(
-                .alreadyExists,
-                "Cannot register \(identifier): its files are being deleted, as \(record.table.identifier)")
-        }
+        _ = try await openDrops(of: uuid, as: identifier)
     }
 
     /// Whether a file lies where the table once lay: it may have been moved.

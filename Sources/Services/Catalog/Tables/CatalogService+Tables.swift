@@ -146,7 +146,9 @@ extension CatalogService {
         let outcome = try await registers.advance(
             head, to: .table(state), operation: operation, idempotencyKey: request.idempotencyKey)
         guard case .advanced(let made) = outcome else {
-            await files.discard(file)
+            // Who registers what lies at a table's default place may have found this very file.
+            let winner = try await registers.entry(head.chain, head.version + 1)
+            if winner?.state.table?.metadataLocation != file.location { await files.discard(file) }
             return nil
         }
         try await undoWithoutNamespace(identifier, made)

@@ -8,6 +8,12 @@ extension CatalogService {
         var identifier: TableIdentifier
         var requirements: [ViewRequirement]
         var updates: [ViewUpdate]
+
+        package init(identifier: TableIdentifier, requirements: [ViewRequirement], updates: [ViewUpdate]) {
+            self.identifier = identifier
+            self.requirements = requirements
+            self.updates = updates
+        }
     }
 
     /// Replaces a view's definition or properties.

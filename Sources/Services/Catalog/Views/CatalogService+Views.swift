@@ -8,7 +8,7 @@ extension CatalogService {
     package struct View: Sendable {
         let identifier: TableIdentifier
         let head: RegisterHead
-        let file: StoredView
+        package let file: StoredView
     }
 
     /// What a new view is to be.
@@ -18,6 +18,15 @@ extension CatalogService {
         /// nil: the catalog chooses.
         var location: String?
         var properties: [String: String]
+
+        package init(
+            schema: Schema, version: ViewVersion, location: String? = nil, properties: [String: String] = [:]
+        ) {
+            self.schema = schema
+            self.version = version
+            self.location = location
+            self.properties = properties
+        }
     }
 
     /// The views directly in `namespace`, sorted.
