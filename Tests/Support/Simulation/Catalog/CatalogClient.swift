@@ -25,10 +25,11 @@ struct CatalogClient: Sendable {
 
     private func draw() -> CatalogWish {
         let table = world.fates.pick(world.tables)
-        var drawn = world.fates.below(world.plan.weights.reduce(0, +))
+        let weights = world.plan.weights + world.plan.viewWeights
+        var drawn = world.fates.below(weights.reduce(0, +))
         var kind = 0
-        while drawn >= world.plan.weights[kind] {
-            drawn -= world.plan.weights[kind]
+        while drawn >= weights[kind] {
+            drawn -= weights[kind]
             kind += 1
         }
         switch kind {
@@ -42,7 +43,14 @@ struct CatalogClient: Sendable {
             return .transaction(second == table ? [table] : [table, second])
         case 6: return .load(table)
         case 7: return .undrop(table)
-        default: return .expire(table)
+        case 8: return .expire(table)
+        case 9: return .purge(table)
+        case 10: return .register(table)
+        case 11: return .createView(table)
+        case 12: return .replaceView(table)
+        case 13: return .dropView(table)
+        case 14: return .renameView(table, world.fates.pick(world.tables))
+        default: return .loadView(table)
         }
     }
 
@@ -87,12 +95,12 @@ struct CatalogClient: Sendable {
     /// A repeat is recognised by its key, an append also by its snapshot.
     private func isRepeatable(_ wish: CatalogWish, _ key: String?) -> Bool {
         switch wish {
-        case .append, .load: true
+        case .append, .load, .loadView: true
         default: key != nil
         }
     }
 
-    private typealias Ask = @Sendable (CatalogService) async throws(CatalogError) -> CatalogReply
+    typealias Ask = @Sendable (CatalogService) async throws(CatalogError) -> CatalogReply
 
     /// Nil where nobody knows what became of it.
     private func call(
@@ -162,6 +170,17 @@ struct CatalogClient: Sendable {
             return { (service) async throws(CatalogError) in
                 .at(try await service.commit(change, request).file.location)
             }
+        case .purge(let table):
+            return { (service) async throws(CatalogError) in
+                try await service.dropTable(table, purge: true, request)
+                return .done
+            }
+        case .register(let table):
+            return { (service) async throws(CatalogError) in
+                .at(try await service.reregisterTable(table, request).file.location)
+            }
+        case .createView, .replaceView, .dropView, .renameView, .loadView:
+            return CatalogViewWish(wish: wish, number: number, world: world).ask(request)
         }
     }
 
@@ -193,14 +212,20 @@ struct CatalogClient: Sendable {
             updates: [.removeSnapshots(old.map(\.snapshotID))])
     }
 
-    /// A commit of one file on top of what the client last saw, its manifest list written.
+    /// A commit of one file on top of what the client last saw: the file, its manifest and the manifest list written.
     private func append(
         _ number: Int64, _ table: TableIdentifier, _ process: SimulatedProcess
     ) async -> CatalogService.TableChange? {
         guard let base = await read(table, process) else { return nil }
         do {
             let store = SimulatedStore(world.journal, world.storeNetwork, process)
-            var manifests = [Self.manifest(number, base)]
+            let (manifest, objects) = try Self.files(number, base)
+            for (path, bytes) in objects {
+                guard try await store.putIfAbsentProved(try store.location(of: path), bytes) != .differs else {
+                    return nil
+                }
+            }
+            var manifests = [manifest]
             if let list = base.currentSnapshot?.manifestList {
                 manifests += try ManifestList.decode(
                     try await store.get(try store.location(of: list), range: nil).bytes, path: list)
@@ -217,14 +242,22 @@ struct CatalogClient: Sendable {
         }
     }
 
-    private static func manifest(_ number: Int64, _ base: TableMetadata) -> ManifestFile {
-        let next = base.lastSequenceNumber + 1
-        var manifest = ManifestFile(
-            path: "\(base.location)/metadata/w\(number).avro", length: 10, partitionSpecID: 0, sequenceNumber: next,
-            minSequenceNumber: next, addedSnapshotID: number)
-        (manifest.addedFilesCount, manifest.existingFilesCount, manifest.deletedFilesCount) = (1, 0, 0)
-        (manifest.addedRowsCount, manifest.existingRowsCount, manifest.deletedRowsCount) = (1, 0, 0)
-        return manifest
+    /// A data file and the manifest that names it, with what is to be written.
+    private static func files(
+        _ number: Int64, _ base: TableMetadata
+    ) throws -> (manifest: ManifestFile, objects: [(String, [UInt8])]) {
+        let sync = [UInt8](repeating: 7, count: 16)
+        let data = Array("w\(number)".utf8)
+        let file = DataFile(
+            path: "\(base.location)/data/w\(number).parquet", specID: base.defaultSpecID, recordCount: 1,
+            fileSizeBytes: Int64(data.count))
+        var writer = try ManifestWriter(
+            schema: base.currentSchema, spec: base.defaultSpec, types: [], formatVersion: base.formatVersion, sync: sync
+        )
+        try writer.append(ManifestEntry(status: .added, snapshotID: number, file: file))
+        let path = "\(base.location)/metadata/w\(number).avro"
+        let made = try writer.finish(path: path, snapshotID: number, sequenceNumber: base.lastSequenceNumber + 1)
+        return (made.file, [(file.path, data), (path, made.bytes)])
     }
 
     private static func change(

@@ -13,9 +13,10 @@ struct CatalogHistory: Sendable {
         /// In microseconds of the world.
         let time: Int64
         let operation: String
-        /// Where the metadata lies; nil: no table.
+        /// Where the metadata lies; nil: no table and no view.
         let location: String?
         let uuid: String?
+        let isView: Bool
         let keys: [String]
         /// The transaction that brought it, if it counts.
         let transaction: String?
@@ -45,8 +46,8 @@ struct CatalogHistory: Sendable {
     }
 
     private static let absent = State(
-        version: 0, tick: 0, time: 0, operation: "", location: nil, uuid: nil, keys: [], transaction: nil,
-        isEffective: true)
+        version: 0, tick: 0, time: 0, operation: "", location: nil, uuid: nil, isView: false, keys: [],
+        transaction: nil, isEffective: true)
 
     private static func state(_ entry: CatalogJournal.Entry, after last: State, _ journal: CatalogJournal) -> State {
         let json = entry.json
@@ -58,9 +59,24 @@ struct CatalogHistory: Sendable {
         return State(
             version: entry.version, tick: entry.tick, time: entry.time, operation: json["operation"]?.string ?? "",
             location: counts ? state?["metadata-location"]?.string : last.location,
-            uuid: counts ? state?["table-uuid"]?.string : last.uuid,
+            uuid: counts ? (state?["table-uuid"] ?? state?["view-uuid"])?.string : last.uuid,
+            isView: counts ? state?["kind"]?.string == "view" : last.isView,
             keys: counts ? [key].compactMap(\.self) + more : [], transaction: counts ? transaction : nil,
             isEffective: counts)
+    }
+
+    /// What ends a table or view.
+    static let drops: Set<String> = ["drop", "purge", "drop-view", "undo-create"]
+
+    /// UUIDs of tables that were dropped at some time with all their files.
+    var purged: Set<String> {
+        var found: Set<String> = []
+        for states in chains.values {
+            for (before, after) in zip(states, states.dropFirst()) where after.operation == "purge" {
+                if let uuid = before.uuid { found.insert(uuid) }
+            }
+        }
+        return found
     }
 
     static func chain(of table: TableIdentifier) -> String {

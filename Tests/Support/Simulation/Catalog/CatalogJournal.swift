@@ -1,4 +1,5 @@
 import Clocks
+import IcebergTable
 import JSONFormat
 import ObjectStore
 import Synchronization
@@ -16,6 +17,22 @@ final class CatalogJournal: AlteredStore {
         let time: Int64
     }
 
+    /// A record of a drop, as it was first put.
+    struct Drop: Sendable {
+        let key: String
+        let uuid: String
+        let location: String
+        let isPurge: Bool
+        /// Whether its files were to be deleted at some time: it may come back as a late request.
+        var isPurging = false
+
+        /// The register and the version of it that made the drop.
+        var chain: String {
+            "tables/" + key.dropFirst("dropped/".count).split(separator: "/").dropLast().joined(separator: "/")
+        }
+        var version: Int64 { key.split(separator: "/").last.flatMap { Int64($0) } ?? -1 }
+    }
+
     private struct State {
         var tick: Int64 = 0
         var entries: [String: Entry] = [:]
@@ -23,16 +40,21 @@ final class CatalogJournal: AlteredStore {
         /// Versions up to which a register's guide says that they may be gone.
         var trimmed: [String: Int64] = [:]
         var putAt: [String: Int64] = [:]
+        var drops: [String: Drop] = [:]
     }
 
     let memory: MemoryObjectStore
+    /// Files of tables, also those that were deleted.
+    let everything: MemoryObjectStore
+    let manifests = ManifestCache()
     var inner: any ObjectStore { memory }
     private let executor: SimulatedExecutor
-    private let findings: SimulatedFindings
+    let findings: SimulatedFindings
     private let state = Mutex(State())
 
     init(clock: any WallClock, executor: SimulatedExecutor, findings: SimulatedFindings) {
         memory = MemoryObjectStore(clock: clock)
+        everything = MemoryObjectStore(clock: clock)
         self.executor = executor
         self.findings = findings
     }
@@ -52,6 +74,8 @@ final class CatalogJournal: AlteredStore {
 
     func decision(of transaction: String) -> String? { state.withLock { $0.decisions[transaction] } }
 
+    var drops: [String: Drop] { state.withLock { $0.drops } }
+
     /// When the object was first put, in microseconds of the world.
     func age(of key: ObjectKey) -> Int64 { executor.now - (state.withLock { $0.putAt[key.rawValue] } ?? 0) }
 
@@ -63,7 +87,11 @@ final class CatalogJournal: AlteredStore {
         let key = location.key.rawValue
         let now = executor.now
         state.withLock { if $0.putAt[key] == nil { $0.putAt[key] = now } }
-        if location.bucket.rawValue == CatalogWorld.catalogBucket { record(key, bytes) }
+        if location.bucket.rawValue == CatalogWorld.catalogBucket {
+            record(key, bytes)
+        } else {
+            _ = try await everything.put(location, bytes, condition: .always, contentType: contentType)
+        }
         return outcome
     }
 
@@ -78,6 +106,8 @@ final class CatalogJournal: AlteredStore {
                 return state.decisions[id]
             }
             if let known, known != decision { findings.add("transaction \(id) was \(known), then \(decision)") }
+        } else if key.hasPrefix("dropped/") {
+            recordDrop(key, json)
         } else if key.hasPrefix("tables/"), key.hasSuffix("/hint") {
             recordGuide(String(key.dropLast("/hint".count)), json["trimmed"]?.integer ?? -1)
         } else if key.hasPrefix("tables/"), let slash = key.lastIndex(of: "/"),
@@ -97,6 +127,19 @@ final class CatalogJournal: AlteredStore {
         }
     }
 
+    private func recordDrop(_ key: String, _ json: JSONValue) {
+        guard let table = json["state"], let uuid = table["table-uuid"]?.string,
+            let location = table["metadata-location"]?.string
+        else { return findings.add("\(key) is no record of a drop") }
+        state.withLock { state in
+            var drop =
+                state.drops[key]
+                ?? Drop(key: key, uuid: uuid, location: location, isPurge: json["purge"] == .bool(true))
+            drop.isPurging = drop.isPurging || json["stage"]?.string == "purging"
+            state.drops[key] = drop
+        }
+    }
+
     /// What may be gone never comes back.
     private func recordGuide(_ chain: String, _ trimmed: Int64) {
         let before = state.withLock { state in
@@ -109,6 +152,8 @@ final class CatalogJournal: AlteredStore {
     func delete(_ bucket: BucketName, _ keys: [ObjectKey]) async throws(ObjectStoreError) {
         if bucket.rawValue == CatalogWorld.catalogBucket {
             for key in keys where key.rawValue.hasPrefix("tables/") { judgeDeletion(key.rawValue) }
+        } else {
+            await judgeFiles(deleted: keys.map(\.rawValue))
         }
         try await memory.delete(bucket, keys)
     }
@@ -131,7 +176,7 @@ extension CatalogWorld {
 }
 
 extension CatalogWorld {
-    /// A replica that is stalled now and then just before it creates a version.
+    /// A replica that is stalled now and then just before it creates a version, or changes the record of a drop.
     func stalled(_ store: any ObjectStore) -> any ObjectStore {
         plan.stalls == 0 ? store : StalledWriter(inner: store, world: self)
     }
@@ -144,8 +189,9 @@ private struct StalledWriter: AlteredStore {
     func put(
         _ location: ObjectLocation, _ bytes: [UInt8], condition: PutCondition, contentType: String?
     ) async throws(ObjectStoreError) -> PutOutcome {
-        if condition == .ifAbsent, location.key.rawValue.hasPrefix("tables/"), !world.isHealing,
-            world.fates.chance(world.plan.stalls)
+        let key = location.key.rawValue
+        if condition == .ifAbsent && key.hasPrefix("tables/") || condition != .ifAbsent && key.hasPrefix("dropped/"),
+            !world.isHealing, world.fates.chance(world.plan.stalls)
         {
             await world.executor.sleep(microseconds: Int64(20_000 + world.fates.below(150_000)))
         }

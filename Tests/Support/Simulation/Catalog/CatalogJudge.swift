@@ -25,15 +25,32 @@ struct CatalogJudge {
         judgeMarks(files)
         judgeKeys()
         await judgeManifests(files)
+        await CatalogPurges(world: world, history: history).judge()
         CatalogReads(history: history, records: records, findings: world.findings).judge()
     }
 
-    /// Every metadata file that counted at some time.
-    private func metadataFiles() async -> [String: TableMetadata] {
-        var files: [String: TableMetadata] = [:]
-        for location in Set(history.chains.values.joined().compactMap(\.location)) {
+    /// What is judged of a metadata file.
+    private struct Judged {
+        let properties: [String: String]
+        /// nil: of a view.
+        let table: TableMetadata?
+    }
+
+    /// Every metadata file that counted at some time. Those of tables that were purged need not be there any more.
+    private func metadataFiles() async -> [String: Judged] {
+        var files: [String: Judged] = [:]
+        let purged = history.purged
+        for state in history.chains.values.joined() {
+            guard let location = state.location, let uuid = state.uuid, files[location] == nil else { continue }
+            let store = purged.contains(uuid) ? world.journal.everything : world.journal.memory
             do throws(CatalogError) {
-                files[location] = try await StoredMetadata.read(location, from: world.journal.memory).metadata
+                if state.isView {
+                    let view = try await StoredView.read(location, from: store).metadata
+                    files[location] = Judged(properties: view.properties, table: nil)
+                } else {
+                    let table = try await StoredMetadata.read(location, from: store).metadata
+                    files[location] = Judged(properties: table.properties, table: table)
+                }
             } catch {
                 world.findings.add("\(location), which a register names, cannot be read: \(error.code)")
             }
@@ -41,21 +58,25 @@ struct CatalogJudge {
         return files
     }
 
-    /// Every state of a table was made from the one before.
-    private func judgeLines(_ files: [String: TableMetadata]) {
+    /// Every state of a table was made from the one before: its log says so, and a view has all marks of the one before.
+    private func judgeLines(_ files: [String: Judged]) {
         for (chain, states) in history.chains {
             for (last, next) in zip(states, states.dropFirst()) {
                 guard let before = last.location, let after = next.location, before != after, last.uuid == next.uuid
                 else { continue }
-                guard files[after]?.metadataLog.last?.metadataFile == before else {
+                let isNext =
+                    next.isView
+                    ? Set(files[before]?.properties.keys ?? [:].keys).isSubset(
+                        of: files[after]?.properties.keys ?? [:].keys)
+                    : files[after]?.table?.metadataLog.last?.metadataFile == before
+                if !isNext {
                     world.findings.add("\(chain) version \(next.version) was not made from version \(last.version)")
-                    continue
                 }
             }
         }
     }
 
-    /// A table is in one place at a time, and goes only when it is dropped.
+    /// A table or view is in one place at a time, and goes only when it is dropped.
     private func judgePlaces() {
         var heads: [String: [String]] = [:]
         var last: [String: (tick: Int64, isDropped: Bool)] = [:]
@@ -65,7 +86,7 @@ struct CatalogJudge {
                 let left = before.uuid != after.uuid ? before.uuid : nil
                 for (uuid, isGone) in [(left, true), (after.uuid, false)] {
                     guard let uuid, (last[uuid]?.tick ?? -1) <= after.tick else { continue }
-                    last[uuid] = (after.tick, isGone && after.operation != "rename")
+                    last[uuid] = (after.tick, isGone && CatalogHistory.drops.contains(after.operation))
                 }
             }
         }
@@ -84,7 +105,9 @@ struct CatalogJudge {
             .sorted(by: { $0.1.tick < $1.1.tick })
         {
             guard let uuid = state.uuid, let location = state.location else { continue }
-            if state.operation == "undrop", state.isEffective, last[uuid] != location {
+            // A name that stands for nothing yet is registered from whatever lies at its place.
+            let isBack = state.operation == "undrop" || state.operation == "register" && last[uuid] != nil
+            if isBack, state.isEffective, last[uuid] != location {
                 world.findings.add("\(chain) version \(state.version) is not what was dropped")
             }
             last[uuid] = location
@@ -93,22 +116,26 @@ struct CatalogJudge {
 
     // MARK: - Marks
 
-    /// Marks by table, as it was at its last.
-    private func lastStates(_ files: [String: TableMetadata]) -> [String: TableMetadata] {
-        var newest: [String: (tick: Int64, metadata: TableMetadata)] = [:]
+    /// Tables and views, as each was at its last.
+    private func lastStates(_ files: [String: Judged]) -> [String: Judged] {
+        var newest: [String: (tick: Int64, file: Judged)] = [:]
         for state in history.chains.values.joined() {
-            guard let uuid = state.uuid, let metadata = state.location.flatMap({ files[$0] }),
+            guard let uuid = state.uuid, let file = state.location.flatMap({ files[$0] }),
                 newest[uuid]?.tick ?? -1 <= state.tick
             else { continue }
-            newest[uuid] = (state.tick, metadata)
+            newest[uuid] = (state.tick, file)
         }
-        return newest.mapValues(\.metadata)
+        return newest.mapValues(\.file)
     }
 
-    private func judgeMarks(_ files: [String: TableMetadata]) {
+    private func judgeMarks(_ files: [String: Judged]) {
         let last = lastStates(files)
+        let foundTables = foundTables
         for record in records where record.wish.marks > 0 {
-            let marked = last.filter { $0.value.properties[record.mark] != nil }.keys
+            let isCreation = if case .create = record.wish { true } else { false }
+            let marked = last.filter {
+                $0.value.properties[record.mark] != nil && !(isCreation && foundTables.contains($0.key))
+            }.keys
             let found = marked.count
             switch record.outcome {
             case .acknowledged where found != record.wish.marks: world.findings.add("\(record), found \(found) times")
@@ -123,9 +150,18 @@ struct CatalogJudge {
         }
     }
 
+    /// Tables that were registered from files which no register had named before: such as that of a creation which lost.
+    private var foundTables: Set<String> {
+        let states = history.chains.values.joined().filter { $0.uuid != nil }
+        let first = Dictionary(grouping: states, by: { $0.uuid ?? "" }).compactMapValues {
+            $0.min { $0.tick < $1.tick }
+        }
+        return Set(first.filter { $0.value.operation == "register" }.keys)
+    }
+
     /// Whether the table that the append was made to kept its name meanwhile: without a key a repeat finds it by nothing else.
     private func stayed(_ marked: some Collection<String>, _ record: CatalogRecord) -> Bool {
-        let states = history.states(of: record.wish.table)
+        let states = history.states(of: record.wish.name)
         let first = states.lastIndex { $0.tick <= record.begin } ?? 0
         return states[first...].allSatisfy { $0.tick > record.end || $0.uuid.map { marked.contains($0) } ?? false }
     }
@@ -154,11 +190,11 @@ struct CatalogJudge {
     private static let keyLifetimeMicroseconds = Int64(CatalogLimits.idempotencyMinutes) * 60_000_000
 
     /// Every append whose mark is there has its file there.
-    private func judgeManifests(_ files: [String: TableMetadata]) async {
-        for metadata in lastStates(files).values {
+    private func judgeManifests(_ files: [String: Judged]) async {
+        for metadata in lastStates(files).values.compactMap(\.table) {
             guard let list = metadata.currentSnapshot?.manifestList else { continue }
             do {
-                let object = try await world.journal.memory.get(try world.journal.location(of: list), range: nil)
+                let object = try await world.journal.everything.get(try world.journal.location(of: list), range: nil)
                 let names = Set(
                     try ManifestList.decode(object.bytes, path: list).map { $0.path.split(separator: "/").last ?? "" })
                 for case let record in records where metadata.properties[record.mark] != nil {

@@ -26,9 +26,26 @@ package enum CatalogMistake: String, CaseIterable, Sendable {
     case trimmedUnsaid
     /// Nobody writes down whose request made a version.
     case keysForgotten
+    /// A view is replaced by whoever comes last.
+    case viewWithoutSwap
+    /// Whoever looks for tables does not always see that a view has the name.
+    case namesNotShared
+    /// The record of a drop is changed without a look whether somebody else has.
+    case recordWithoutSwap
+    /// The record of a purge goes before the files.
+    case purgeForgotten
+    /// A purge looks neither whether the table came back nor what the tables need that are there.
+    case purgeUnheeding
 
     /// A seed that shows it, tried first.
-    package var known: UInt64? { nil }
+    package var known: UInt64? {
+        switch self {
+        case .recordWithoutSwap: 807
+        case .purgeForgotten: 1135
+        case .purgeUnheeding: 416
+        default: nil
+        }
+    }
 }
 
 extension CatalogWorld {
@@ -43,6 +60,9 @@ private final class MistakenStore: AlteredStore {
     private let mistake: CatalogMistake
     private let executor: SimulatedExecutor
     private let missing = Mutex<[ObjectLocation: Int64]>([:])
+    private let reads = Mutex(0)
+    /// Records of drops whose files are being deleted.
+    private let purging = Mutex<Set<ObjectKey>>([])
     var inner: any ObjectStore { store }
 
     init(store: SimulatedStore, mistake: CatalogMistake, executor: SimulatedExecutor) {
@@ -57,6 +77,12 @@ private final class MistakenStore: AlteredStore {
         }
         if mistake == .guideUnheeded, location.key.rawValue.hasSuffix("/hint") {
             return try await withoutTrimmed(try await store.get(location, range: range))
+        }
+        if mistake == .purgeUnheeding, location.key.rawValue.hasPrefix("dropped/") {
+            return try await without("returning", try await store.get(location, range: range))
+        }
+        if mistake == .namesNotShared, location.key.rawValue.hasPrefix("tables/") {
+            return try await withoutView(try await store.get(location, range: range))
         }
         guard mistake == .cachedHead, location.key.rawValue.hasPrefix("tables/") else {
             return try await store.get(location, range: range)
@@ -82,6 +108,32 @@ private final class MistakenStore: AlteredStore {
         }
     }
 
+    private func without(_ member: String, _ object: StoredObject) async throws(ObjectStoreError) -> StoredObject {
+        do {
+            guard var json = try JSONValue.parse(object.bytes).object else { return object }
+            json[member] = nil
+            return StoredObject(bytes: JSONValue.object(json).serialized(), etag: object.etag)
+        } catch {
+            return object
+        }
+    }
+
+    private func withoutView(_ object: StoredObject) async throws(ObjectStoreError) -> StoredObject {
+        let number = reads.withLock { reads in
+            reads += 1
+            return reads
+        }
+        do {
+            guard number % 4 == 0, var entry = try JSONValue.parse(object.bytes).object,
+                entry["state"]?["kind"]?.string == "view"
+            else { return object }
+            entry["state"] = ["kind": "absent"]
+            return StoredObject(bytes: JSONValue.object(entry).serialized(), etag: object.etag)
+        } catch {
+            return object
+        }
+    }
+
     private func getDecided(
         _ location: ObjectLocation, range: Range<Int64>?
     ) async throws(ObjectStoreError) -> StoredObject {
@@ -100,6 +152,12 @@ private final class MistakenStore: AlteredStore {
         missing.withLock { $0[location] = nil }
         if mistake == .trimmedUnsaid, key.hasSuffix("/hint") { return .stored(etag: "unsaid") }
         let (isRegister, isDecision) = (key.hasPrefix("tables/"), key.hasPrefix("transactions/"))
+        if key.hasPrefix("dropped/"), condition != .ifAbsent {
+            if Self.text(bytes, "stage") == "purging" { purging.withLock { _ = $0.insert(location.key) } }
+            return try await store.put(
+                location, bytes, condition: mistake == .recordWithoutSwap ? .always : condition,
+                contentType: contentType)
+        }
         guard condition == .ifAbsent, isRegister || isDecision else {
             return try await store.put(location, bytes, condition: condition, contentType: contentType)
         }
@@ -108,6 +166,8 @@ private final class MistakenStore: AlteredStore {
         }
         switch mistake {
         case .decidedTwice where isDecision: return try await pass(bytes, .always)
+        case .viewWithoutSwap where isRegister && Self.text(bytes, "operation") == "replace-view":
+            return try await pass(bytes, .always)
         case .answeredBeforePut where isRegister:
             executor.spawn { [store] in
                 do throws(ObjectStoreError) {
@@ -142,6 +202,31 @@ private final class MistakenStore: AlteredStore {
             }
             throw error
         }
+    }
+
+    func list(
+        _ bucket: BucketName, prefix: String, delimiter: String?, startAfter: String?, limit: Int
+    ) async throws(ObjectStoreError) -> ObjectPage {
+        if mistake == .purgeUnheeding, prefix.hasPrefix("tables/"), !purging.withLock({ $0.isEmpty }) {
+            return ObjectPage(objects: [], commonPrefixes: [], next: nil)
+        }
+        return try await store.list(
+            bucket, prefix: prefix, delimiter: delimiter, startAfter: startAfter, limit: limit)
+    }
+
+    func delete(_ bucket: BucketName, _ keys: [ObjectKey]) async throws(ObjectStoreError) {
+        let records = purging.withLock { purging in
+            defer { purging.subtract(keys) }
+            return Array(purging)
+        }
+        if mistake == .purgeForgotten, bucket.rawValue == CatalogWorld.tablesBucket, !records.isEmpty {
+            try await store.delete(try BucketName(CatalogWorld.catalogBucket), records)
+        }
+        try await store.delete(bucket, keys)
+    }
+
+    private static func text(_ bytes: [UInt8], _ member: String) -> String? {
+        do { return try JSONValue.parse(bytes)[member]?.string } catch { return nil }
     }
 
     private static func metadataFile(_ bytes: [UInt8]) -> String? {

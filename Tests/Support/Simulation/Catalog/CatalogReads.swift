@@ -38,10 +38,10 @@ struct CatalogReads {
 
     /// The lowest version of each table that the answer can have been given from.
     private func shown(by record: CatalogRecord, since floors: [String: Int64]) -> [String: Int64] {
-        let chain = CatalogHistory.chain(of: record.wish.table)
+        let chain = CatalogHistory.chain(of: record.wish.name)
         let floor = floors[chain] ?? 0
         func first(_ holds: (CatalogHistory.State) -> Bool) -> [String: Int64] {
-            let states = history.states(of: record.wish.table)
+            let states = history.states(of: record.wish.name)
             guard let state = states.first(where: { $0.version >= floor && $0.tick <= record.end && holds($0) })
             else {
                 findings.add("\(record): not so from version \(floor) on, which others were shown before")
@@ -55,14 +55,18 @@ struct CatalogReads {
         case .acknowledged(.done):
             switch record.wish {
             case .rename(let source, let destination) where source == destination: return [:]
-            case .drop, .rename: return first { $0.version > floor && $0.location == nil }
+            case .renameView(let source, let destination) where source == destination: return [:]
+            case .drop, .purge, .rename, .dropView, .renameView:
+                return first { $0.version > floor && $0.location == nil }
             default: return [:]
             }
         case .refused(let error, _) where error.code == .noSuchTable:
             switch record.wish {
-            case .transaction, .undrop: return [:]
-            default: return first { $0.location == nil }
+            case .transaction, .undrop, .register: return [:]
+            default: return first { $0.location == nil || $0.isView }
             }
+        case .refused(let error, _) where error.code == .noSuchView:
+            return first { $0.location == nil || !$0.isView }
         default: return [:]
         }
     }

@@ -45,6 +45,7 @@ package final class CatalogSimulation: Sendable {
             spawn { await CatalogClient(name: "c\(number)", replicas: self.replicas, world: self.world).run() }
         }
         spawn { await self.trim() }
+        spawn { await self.purge() }
         _ = world.executor.run(until: world.executor.now + Self.trouble, stepsMax: Self.stepsMax) { isDone }
         world.heal()
         for replica in replicas { replica.spare() }
@@ -77,8 +78,14 @@ package final class CatalogSimulation: Sendable {
         do {
             let service = try world.service(on: world.journal)
             _ = try await service.createNamespace(world.namespace, properties: [:], CatalogService.Request())
-            for table in world.tables where world.fates.chance(750) {
-                _ = try await service.createTable(table, try world.creation([:]), CatalogService.Request())
+            let hasViews = world.plan.viewWeights.contains { $0 > 0 }
+            for name in world.tables where world.fates.chance(750) {
+                if hasViews, world.fates.chance(600) {
+                    let wish = CatalogViewWish(wish: .createView(name), number: 1, world: world)
+                    _ = try await wish.ask(CatalogService.Request())(service)
+                } else {
+                    _ = try await service.createTable(name, try world.creation([:]), CatalogService.Request())
+                }
             }
         } catch {
             world.findings.add("nothing can be made: \(error)")
@@ -101,19 +108,60 @@ package final class CatalogSimulation: Sendable {
         }
     }
 
-    /// Every table can be committed to.
-    private func settle() async {
-        for table in world.tables {
-            do {
-                let service = try world.service(on: world.journal)
-                let change = CatalogService.TableChange(
-                    identifier: table, requirements: [], updates: [.setProperties(["settled": "1"])])
-                _ = try await service.commit(change, CatalogService.Request())
-            } catch let error as CatalogError where error.code == .noSuchTable {
-                continue
-            } catch {
-                world.findings.add("\(table) takes no commit: \(error)")
+    /// Looks now and then what is to be purged, on some replica, at times after days.
+    private func purge() async {
+        for _ in 0..<world.plan.purges {
+            await world.executor.sleep(microseconds: Int64(world.fates.below(120_000)))
+            if world.fates.chance(500) { world.passDays() }
+            let replica = world.fates.pick(replicas)
+            _ = await replica.take { (service) async throws(CatalogError) in
+                _ = try await service.runPurges()
+                return .done
             }
+        }
+    }
+
+    /// Every table and view can be committed to, and purges that were cut short are finished.
+    private func settle() async {
+        for name in world.tables {
+            do {
+                try await settle(name, on: try world.service(on: world.journal))
+            } catch {
+                world.findings.add("\(name) takes no commit: \(error)")
+            }
+        }
+        await finishPurges()
+    }
+
+    private func settle(_ name: TableIdentifier, on service: CatalogService) async throws {
+        let mark = ["settled": "1"]
+        do throws(CatalogError) {
+            let change = CatalogService.TableChange(
+                identifier: name, requirements: [], updates: [.setProperties(mark)])
+            _ = try await service.commit(change, CatalogService.Request())
+            return
+        } catch {
+            guard error.code == .noSuchTable else { throw error }
+        }
+        do throws(CatalogError) {
+            let change = CatalogService.ViewChange(
+                identifier: name, requirements: [], updates: [.setProperties(mark)])
+            _ = try await service.commit(change, CatalogService.Request())
+        } catch {
+            guard error.code == .noSuchView else { throw error }
+        }
+    }
+
+    private func finishPurges() async {
+        guard world.plan.purges > 0 else { return }
+        for _ in 0..<4 { world.passDays() }
+        do {
+            let report = try await world.service(on: world.journal).runPurges()
+            for (table, reason) in report.failed + report.skipped {
+                world.findings.add("\(table) is not purged: \(reason)")
+            }
+        } catch {
+            world.findings.add("purges do not run: \(error)")
         }
     }
 }

@@ -80,15 +80,17 @@ final class CatalogWorld: Sendable {
             clientConfig: [:])
         return CatalogService(
             warehouse: warehouse, catalogBucket: try BucketName(Self.catalogBucket),
-            clock: SimulatedClock(executor, skewMicroseconds: Int64(skewSeconds) * 1_000_000))
+            clock: SimulatedClock(executor, skewMicroseconds: Int64(skewSeconds) * 1_000_000),
+            dropRetentionHours: plan.dropRetentionHours)
     }
 
     func creation(_ properties: [String: String]) throws -> CatalogService.Creation {
         var properties = properties
         properties["commit.gate.level"] = "list"
         if plan.rebases { properties["commit.rebase.enabled"] = "true" }
-        let schema = try Schema(fields: [.required(1, "id", .string)])
         return CatalogService.Creation(
-            creation: TableCreation(schema: schema, properties: properties), isStaged: false)
+            creation: TableCreation(schema: try schema(), properties: properties), isStaged: false)
     }
+
+    func schema() throws -> Schema { try Schema(fields: [.required(1, "id", .string)]) }
 }
