@@ -115,8 +115,7 @@ extension CatalogService {
         let outcome = try await registers.advance(
             head, to: .table(state), operation: "undrop", idempotencyKey: request.idempotencyKey)
         guard case .advanced(let made) = outcome else { return nil }
-        await noteReturn(held)
-        try await undoWithoutNamespace(target, made)
+        try await finishReturn(of: held, since: [record], as: target, made)
         await recordName(of: target, made.state)
         return Table(identifier: target, head: made, file: file)
     }

@@ -51,7 +51,21 @@ extension CatalogService {
         }
     }
 
-    /// Notes that the table is there again. Should this fail, the register says so as well.
+    /// Notes that the table is there again, or gives the records back where its namespace is not there any more.
+    func finishReturn(
+        of held: [DroppedTables.Record], since before: [DroppedTables.Record], as target: TableIdentifier,
+        _ made: RegisterHead
+    ) async throws(CatalogError) {
+        do throws(CatalogError) {
+            try await undoWithoutNamespace(target, made)
+        } catch {
+            if error.code == .noSuchNamespace { try await release(held, since: before) }
+            throw error
+        }
+        await noteReturn(held)
+    }
+
+    /// Should this fail, the register says so as well.
     func noteReturn(_ held: [DroppedTables.Record]) async {
         for record in held {
             do throws(CatalogError) { _ = try await dropped.move(record, to: .restored) } catch { continue }
@@ -69,6 +83,8 @@ extension CatalogService {
                 guard try await registers.guide(chain)?.trimmed ?? 0 <= wanted.version,
                     let made = try await registers.entry(chain, wanted.version + 1)
                 else { return false }
+                let next = try await registers.entry(chain, wanted.version + 2)
+                guard next?.operation != RegisterEntry.undoing.creation else { return false }
                 return made.state.table?.tableUUID == record.table.state.tableUUID
             }
             let outcome = try await registers.advance(head, to: head.state, operation: Self.endedReturn)

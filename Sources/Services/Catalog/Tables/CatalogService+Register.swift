@@ -71,8 +71,7 @@ extension CatalogService {
         let outcome = try await registers.advance(
             head, to: state, operation: "register", idempotencyKey: request.idempotencyKey)
         guard case .advanced(let made) = outcome else { return nil }
-        await noteReturn(held)
-        try await undoWithoutNamespace(identifier, made)
+        try await finishReturn(of: held, since: drops, as: identifier, made)
         if !isRecorded { await recordName(of: identifier, made.state) }
         return Table(identifier: identifier, head: made, file: file)
     }
