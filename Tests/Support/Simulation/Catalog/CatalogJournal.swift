@@ -35,6 +35,8 @@ final class CatalogJournal: AlteredStore {
 
     private struct State {
         var tick: Int64 = 0
+        /// When days passed.
+        var leaps: [Int64] = []
         var entries: [String: Entry] = [:]
         var decisions: [String: String] = [:]
         /// Versions up to which a register's guide says that they may be gone.
@@ -64,6 +66,18 @@ final class CatalogJournal: AlteredStore {
             state.tick += 1
             return state.tick
         }
+    }
+
+    func noteLeap() {
+        state.withLock { state in
+            state.tick += 1
+            state.leaps.append(state.tick)
+        }
+    }
+
+    /// Whether days passed while a request and its repeats were on their way: its key may be forgotten by then.
+    func outlivesKeys(_ record: CatalogRecord) -> Bool {
+        state.withLock { $0.leaps.contains { record.begin < $0 && $0 < record.end } }
     }
 
     /// Versions of registers of tables, by chain and in order.

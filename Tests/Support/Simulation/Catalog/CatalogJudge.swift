@@ -138,6 +138,7 @@ struct CatalogJudge {
             }.keys
             let found = marked.count
             switch record.outcome {
+            case .acknowledged where found > record.wish.marks && world.journal.outlivesKeys(record): continue
             case .acknowledged where found != record.wish.marks: world.findings.add("\(record), found \(found) times")
             case .refused(_, afterUnknown: false) where found > 0: world.findings.add("\(record), found \(found) times")
             // A repeat that is refused says that the first attempt did not take place either.
@@ -176,7 +177,8 @@ struct CatalogJudge {
                 }
             }
         }
-        for (key, places) in seen {
+        let forgotten = Set(records.filter { world.journal.outlivesKeys($0) }.compactMap(\.key))
+        for (key, places) in seen where !forgotten.contains(key) {
             let times = places.values.sorted()
             // A repeat that was days on its way finds its key forgotten.
             guard zip(times, times.dropFirst()).contains(where: { $1 - $0 < Self.keyLifetimeMicroseconds }) else {

@@ -58,6 +58,7 @@ final class CatalogWorld: Sendable {
     /// Two days in which nobody did anything; what was under way goes on afterwards.
     func passDays() {
         executor.pass(microseconds: 2 * 24 * 3_600_000_000)
+        journal.noteLeap()
         trace.note("two days later")
     }
 
