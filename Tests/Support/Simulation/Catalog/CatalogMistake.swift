@@ -40,9 +40,7 @@ package enum CatalogMistake: String, CaseIterable, Sendable {
     /// A seed that shows it, tried first.
     package var known: UInt64? {
         switch self {
-        case .recordWithoutSwap: 807
-        case .purgeForgotten: 1135
-        case .purgeUnheeding: 416
+        case .recordWithoutSwap: 3597
         default: nil
         }
     }
