@@ -40,9 +40,9 @@ public final class StoreRequests: Sendable {
     }
 
     public static let metrics: [Metric] = [
-        metric("class_a_requests_total", "Writes and listings asked of the object store.", \.classA),
-        metric("class_b_requests_total", "Reads asked of the object store.", \.classB),
-        metric("free_requests_total", "Deletes asked of the object store.", \.free),
+        metric("write_requests_total", "Writes and listings asked of the object store: class A.", \.classA),
+        metric("read_requests_total", "Reads asked of the object store: class B.", \.classB),
+        metric("delete_requests_total", "Deletes asked of the object store: free.", \.free),
         metric("read_bytes_total", "Bytes of objects read.", \.bytesRead),
         metric("written_bytes_total", "Bytes of objects written.", \.bytesWritten),
     ]
